@@ -1,0 +1,1 @@
+"""Who speaks and who listens: one folder for each agency."""

@@ -1,0 +1,1 @@
+"""The MASH front door: where every worry about a child arrives as a contact."""

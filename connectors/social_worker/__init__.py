@@ -1,0 +1,1 @@
+"""The allocated social worker: hears that a child with a plan is at a hospital."""

@@ -1,0 +1,75 @@
+"""Agencies: the shape of agency.yaml: who they are, in what words they speak and listen, by what road."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from hub.policy import Shape
+
+Format = Literal["hl7", "fhir", "csv", "json", "avro"]
+Road = Literal["mllp", "https", "files", "kafka"]
+
+
+class Saying(Shape):
+    """One line of `says`: the key under `says` is also the name of the function in inbound.py."""
+
+    format: Annotated[Format, Field(description="The standard its bytes follow.")]
+    by: Annotated[Road, Field(description="The road on which it comes.")]
+    into: Annotated[tuple[str, ...], Field(min_length=1, description="The streams it can become.")]
+    columns: Annotated[
+        tuple[str, ...], Field(description="CSV: the columns without which a file is refused whole.")
+    ] = ()
+    charset: Annotated[
+        Literal["utf-8", "iso-8859-1", "ascii"], Field(description="What bytes mean where they do not say.")
+    ] = "utf-8"
+
+
+class Door(Shape):
+    """One way in which a stream can be delivered to an agency."""
+
+    format: Annotated[Format, Field(description="The standard in which it is rendered.")]
+    by: Annotated[Road, Field(description="The road on which it goes.")]
+    columns: Annotated[
+        Mapping[str, str | None],
+        Field(description="CSV: each column and the field that fills it; null for a column left empty."),
+    ] = {}
+    batch: Annotated[int, Field(ge=1, le=10_000, description="Files: how many messages one file holds at most.")] = 1
+
+
+class Hearing(Shape):
+    """How one stream is delivered: the first door is used unless a setting names the road of another."""
+
+    doors: Annotated[tuple[Door, ...], Field(min_length=1, description="The ways it can be delivered.")]
+    addressed_by: Annotated[
+        str | None,
+        Field(description="A family of like recipients: the granted field that says whose message it is."),
+    ] = None
+
+    otherwise: Annotated[
+        str | None,
+        Field(description="The address used where that field is empty; without it such an event is withheld."),
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_door_needs_no_list(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "doors" not in value and "format" in value:
+            door = {key: one for key, one in value.items() if key in Door.model_fields}
+            return {key: one for key, one in value.items() if key not in door} | {"doors": [door]}
+        return value
+
+
+class Agency(Shape):
+    """A service that speaks or listens; a service, not an organisation."""
+
+    name: Annotated[str, Field(min_length=2, description="As its own letterhead spells it.")]
+    steward: Annotated[str, Field(pattern=r"^\S+@\S+$", description="Whom to write to when it does not work.")]
+    status: Annotated[
+        Literal["live", "trial"], Field(description="A trial agency is tested but never sent anything.")
+    ] = "live"
+    says: Annotated[Mapping[str, Saying], Field(description="What it says, line by line.")] = {}
+    hears: Annotated[Mapping[str, Hearing], Field(description="How it takes what its policy grants.")] = {}
+    key: Annotated[str, Field(exclude=True, description="The folder's name; set by the catalog.")] = ""

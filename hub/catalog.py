@@ -1,0 +1,235 @@
+"""The catalog: every stream, agency and policy, found by name, read once; what does not fit is a finding."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, Field, ValidationError
+
+from hub.agency import Agency
+from hub.avro import Codec, schema_of
+from hub.document import Document, Finding, read
+from hub.errors import CatalogError
+from hub.inbound import Line
+from hub.policy import Policy, Shape
+from hub.schema_lock import SchemaLock
+from hub.stream import Stream
+from hub.watch import Watch
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Keeping(Shape):
+    """One way to keep a topic, from topics/keeping.yaml."""
+
+    because: str = Field(min_length=12, description="Why topics are kept like this.")
+    retention: str = Field(pattern=r"^(forever|[1-9]\d{0,4} (hours|days))$", description="How long.")
+    compact: bool = Field(default=False, description="Whether the newest record of each key outlives the rest.")
+    partitions: int = Field(ge=1, le=200, description="How many partitions.")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything that is known of who says and hears what; *findings* say what could not be read."""
+
+    streams: Mapping[str, Stream]
+    agencies: Mapping[str, Agency]
+    policies: Mapping[str, Policy]
+    watches: Mapping[str, Watch]
+    keeping: Mapping[str, Keeping]
+    notice: tuple[str, ...]
+    lock: SchemaLock
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def ids(self) -> Mapping[str, int]:
+        """The schema id of each topic."""
+        return self.lock.current
+
+    @cached_property
+    def by_topic(self) -> Mapping[str, Stream]:
+        """The stream of each of the hub's own topics."""
+        return {stream.topic: stream for stream in self.streams.values()}
+
+    def codec(self, stream: Stream) -> Codec:
+        """What writes and reads *stream* on its own topic."""
+        return Codec(self.ids[stream.topic], schema_of(stream))
+
+    def line(self, agency: str, name: str) -> Line:
+        """One line of what an agency says; raises CatalogError, with what there is, where there is no such line."""
+        known = self.agencies.get(agency)
+        if known is None or name not in known.says:
+            lines = ", ".join(f"{a.key}/{one}" for a in self.agencies.values() for one in a.says)
+            raise CatalogError([f"nobody says {agency}/{name}; there is: {lines}"])
+        understand = getattr(importlib.import_module(f"connectors.{agency}.inbound"), name)
+        return Line(known, name, understand, tuple(self.streams[into] for into in known.says[name].into))
+
+    def renderer(self, agency: str, name: str) -> Callable[..., Any] | None:
+        """The function *name* of an agency's outbound.py, where it has one."""
+        if importlib.util.find_spec(f"connectors.{agency}.outbound") is None:
+            return None
+        function: Callable[..., Any] | None = getattr(
+            importlib.import_module(f"connectors.{agency}.outbound"), name, None
+        )
+        return function
+
+
+def folder_of(package: str) -> Path:
+    """Where a package's data lies: the same in a checkout, an editable install and a wheel."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise CatalogError([f"the package {package!r} is not installed beside the hub"])
+    return Path(spec.origin).parent
+
+
+def load() -> Catalog:
+    """Read everything; raises CatalogError with all findings where anything is wrong that the hub would trip over."""
+    catalog = look()
+    faults = [finding for finding in catalog.findings if not finding.warning]
+    if faults:
+        raise CatalogError(faults)
+    return catalog
+
+
+def look() -> Catalog:
+    """Read everything that can be read, with a finding for what cannot."""
+    reader = _Reader()
+    streams, watches = reader.streams()
+    agencies: dict[str, Agency] = {}
+    policies: dict[str, Policy] = {}
+    connectors = folder_of("connectors")
+    for folder in _folders(connectors):
+        if not (folder / "agency.yaml").exists():
+            continue
+        agency = reader.shape(Agency, folder / "agency.yaml", f"connectors/{folder.name}/agency.yaml")
+        if agency is not None:
+            agencies[folder.name] = agency.model_copy(update={"key": folder.name})
+        if (folder / "policy.yaml").exists():
+            policy = reader.shape(Policy, folder / "policy.yaml", f"connectors/{folder.name}/policy.yaml")
+            if policy is not None:
+                version = hashlib.sha256((folder / "policy.yaml").read_bytes()).hexdigest()[:16]
+                policies[folder.name] = policy.model_copy(update={"version": version})
+    topics = folder_of("topics")
+    return Catalog(
+        streams=streams,
+        agencies=agencies,
+        policies=policies,
+        watches=watches,
+        keeping=reader.keeping(topics / "keeping.yaml"),
+        notice=reader.notice(connectors / "notice.yaml"),
+        lock=SchemaLock.read(topics),
+        documents=reader.documents,
+        findings=tuple(reader.findings),
+    )
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(one for one in root.iterdir() if one.is_dir() and one.name.isidentifier())
+
+
+class _Reader:
+    """Reads file by file and keeps what it found wrong."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.documents: dict[str, Document] = {}
+
+    def streams(self) -> tuple[dict[str, Stream], dict[str, Watch]]:
+        streams: dict[str, Stream] = {}
+        watches: dict[str, Watch] = {}
+        for folder in _folders(folder_of("schemas")):
+            place = f"schemas/{folder.name}/__init__.py"
+            if not (folder / "__init__.py").exists():
+                continue
+            module = self._module(f"schemas.{folder.name}", place)
+            stream = getattr(module, "stream", None)
+            if module is not None and not isinstance(stream, Stream):
+                self.findings.append(Finding(place, 1, "has no `stream`", "end it with: stream = Stream(name=…, …)"))
+            elif isinstance(stream, Stream) and stream.name != folder.name:
+                self.findings.append(Finding(place, 1, f"calls itself {stream.name!r}", "name it as its folder"))
+            elif isinstance(stream, Stream):
+                streams[stream.name] = stream
+            if (folder / "watch.py").exists():
+                found = self._module(f"schemas.{folder.name}.watch", f"schemas/{folder.name}/watch.py")
+                if isinstance(watch := getattr(found, "watch", None), Watch):
+                    watches[watch.name] = watch
+        return streams, watches
+
+    def _module(self, name: str, place: str) -> ModuleType | None:
+        try:
+            return importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001  whatever a folder's code does at import is a finding about that folder
+            trace, line = error.__traceback__, 1
+            while trace is not None:
+                if trace.tb_frame.f_code.co_filename.endswith(place):
+                    line = trace.tb_lineno
+                trace = trace.tb_next
+            what = f"does not import: {type(error).__name__}: {error}"
+            self.findings.append(Finding(place, getattr(error, "lineno", None) or line, what, "mend the module"))
+            return None
+
+    def document(self, path: Path, place: str) -> Document:
+        if not path.exists():
+            document = Document(place, None, {}, (Finding(place, 1, "is missing", "write it"),))
+        else:
+            document = read(path, place)
+        self.documents[place] = document
+        self.findings += document.faults
+        return document
+
+    def shape(self, model: type[Model], path: Path, place: str) -> Model | None:
+        document = self.document(path, place)
+        return None if document.faults else self._validated(model, document, (), document.value)
+
+    def keeping(self, path: Path) -> dict[str, Keeping]:
+        document = self.document(path, "topics/keeping.yaml")
+        entries = document.value if isinstance(document.value, dict) else {}
+        found = {name: self._validated(Keeping, document, (name,), value) for name, value in entries.items()}
+        return {name: keeping for name, keeping in found.items() if keeping is not None}
+
+    def notice(self, path: Path) -> tuple[str, ...]:
+        document = self.document(path, "connectors/notice.yaml")
+        sections = document.value.get("sections") if isinstance(document.value, dict) else None
+        return tuple(str(one) for one in sections) if isinstance(sections, list) else ()
+
+    def _validated(
+        self, model: type[Model], document: Document, above: tuple[str | int, ...], value: Any
+    ) -> Model | None:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            for fault in error.errors(include_input=False, include_url=False, include_context=False):
+                path = (*above, *(part for part in fault["loc"] if part != "[key]"))
+                known = _known_keys(model, fault["loc"]) if fault["type"] == "extra_forbidden" else []
+                self.findings.append(document.finding(path, fault["msg"], _mend(fault["type"], path, known)))
+            return None
+
+
+def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that could stand where an unknown one does, following *loc* through the models."""
+    here: Any = model
+    for part in loc[:-1]:
+        if isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
+            here = here.model_fields[str(part)].annotation
+        args = [arg for arg in get_args(here) if isinstance(arg, type) and issubclass(arg, BaseModel)]
+        here = args[-1] if args else here
+    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+
+def _mend(kind: str, path: tuple[str | int, ...], known: list[str]) -> str:
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(str(path[-1]), known, n=1)
+        return f"did you mean {near[0]!r}?" if near else "take it out: an unknown key is never obeyed"
+    if kind == "missing":
+        return f"write {path[-1]!r}"
+    return "mend the value"

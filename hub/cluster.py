@@ -1,0 +1,61 @@
+"""The cluster: made ready for a catalog before any process carries; the same whoever starts first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from hub.catalog import Catalog
+from hub.courier import group_of as courier_group
+from hub.relay import group_of as relay_group
+from hub.settings import Settings
+from hub.topology import topics
+from hub.transports.kafka import Lag, TopicWanted, begin_groups, ensure_topics, lags
+
+LANES = ("urgent", "routine")
+
+
+def prepare(catalog: Catalog, settings: Settings, bootstrap: str) -> list[str]:
+    """Make the topics that are missing and begin the relay's groups on them; returns the topics made."""
+    wanted = [
+        TopicWanted(topic.name, topic.partitions, settings.replication, topic.config(settings.replication))
+        for topic in topics(catalog)
+    ]
+    made = ensure_topics(bootstrap, wanted, settings.kafka())
+    begin_groups(bootstrap, relay_groups(catalog), settings.kafka())
+    return made
+
+
+def relay_groups(catalog: Catalog) -> dict[str, list[str]]:
+    """The topics that each lane of the relay reads."""
+    return {
+        relay_group(lane): [stream.topic for stream in catalog.streams.values() if stream.lane == lane]
+        for lane in LANES
+    }
+
+
+def groups(catalog: Catalog) -> dict[str, list[str]]:
+    """Every group of the hub's own that reads topics, with the topics it should read."""
+    found = relay_groups(catalog)
+    for agency in catalog.agencies.values():
+        policy = catalog.policies.get(agency.key)
+        for name, hearing in agency.hears.items():
+            if policy is not None and name in policy.hears and hearing.doors[0].by != "kafka":
+                found.setdefault(courier_group(agency.key), []).append(catalog.streams[name].topic_to(agency.key))
+    return found
+
+
+def behind(catalog: Catalog, settings: Settings, bootstrap: str) -> list[Lag]:
+    """How far each of the hub's groups is behind, partition by partition."""
+    return lags(bootstrap, groups(catalog), settings.kafka())
+
+
+def by_topic(rows: list[Lag], now: datetime | None = None) -> Mapping[tuple[str, str], tuple[int, float]]:
+    """Lag by (group, topic): how many records, and the age of the oldest in seconds."""
+    now = now or datetime.now(UTC)
+    found: dict[tuple[str, str], tuple[int, float]] = {}
+    for row in rows:
+        count, age = found.get((row.group, row.topic), (0, 0.0))
+        waited = (now - row.oldest).total_seconds() if row.oldest is not None else 0.0
+        found[row.group, row.topic] = (count + row.lag, max(age, waited))
+    return found

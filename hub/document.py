@@ -1,0 +1,117 @@
+"""Documents: a YAML file read with the line of every entry, and refused where it could hide something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault, or one warning, with its place and how to mend it."""
+
+    place: str
+    line: int
+    what: str
+    mend: str = ""
+    warning: bool = False
+
+    def __str__(self) -> str:
+        mend = f" → {self.mend}" if self.mend else ""
+        return f"{self.place}:{self.line}: {'warning: ' if self.warning else ''}{self.what}{mend}"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's *value*, and in *lines* the line at which each entry stands, by its path."""
+
+    place: str
+    value: Any
+    lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
+    faults: tuple[Finding, ...] = ()
+
+    def line(self, path: tuple[str | int, ...]) -> int:
+        """The line of the entry at *path*, or of the nearest one above it that exists."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def finding(self, path: tuple[str | int, ...], what: str, mend: str = "", *, warning: bool = False) -> Finding:
+        """A finding at *path*."""
+        where = ".".join(str(part) for part in path)
+        return Finding(self.place, self.line(path), f"{where}: {what}" if where else what, mend, warning)
+
+
+def read(path: Path, place: str) -> Document:
+    """
+    Read one YAML file by safe rules.
+
+    Aliases and anchors are refused (they can hide who hears what, and a few lines of them exhaust memory), and so
+    are tags, duplicate keys and files over 64 KB.
+    """
+    size = path.stat().st_size
+    if size > LIMIT:
+        mend = "a file that nobody can read aloud is not a policy: split or shorten it"
+        return Document(place, None, {}, (Finding(place, 1, f"{size} bytes, over the limit of {LIMIT}", mend),))
+    try:
+        text = path.read_text(encoding="utf-8")
+        faults = tuple(_forbidden(text, place))
+        if faults:
+            return Document(place, None, {}, faults)
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return Document(place, None, {}, (Finding(place, 1, "is empty", "write it, or delete the file"),))
+            lines: dict[tuple[str | int, ...], int] = {}
+            faults = tuple(_walk(node, (), lines, place))
+            return Document(place, loader.construct_document(node) if not faults else None, lines, faults)
+        finally:
+            loader.dispose()
+    except UnicodeDecodeError:
+        return Document(place, None, {}, (Finding(place, 1, "is not UTF-8", "save it as UTF-8"),))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark is not None else 1
+        problem = getattr(error, "problem", None) or "is not YAML"
+        return Document(place, None, {}, (Finding(place, line, str(problem), "mend the YAML at this line"),))
+
+
+def _forbidden(text: str, place: str) -> list[Finding]:
+    """Anchors, aliases and tags, found before anything is built from them."""
+    found = []
+    for event in yaml.parse(text, yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark is not None else 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            found.append(Finding(place, line, "uses a YAML anchor or alias", "write the values out"))
+        elif getattr(event, "tag", None):
+            found.append(Finding(place, line, "uses a YAML tag", "write a plain value"))
+        if len(found) >= 5:
+            break
+    return found
+
+
+def _walk(
+    node: yaml.Node, path: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int], place: str
+) -> list[Finding]:
+    lines.setdefault(path, node.start_mark.line + 1)
+    found: list[Finding] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                found.append(Finding(place, line, f"the key {name!r} stands twice", "keep one of the two"))
+            seen.add(name)
+            lines[(*path, name)] = line
+            found += _walk(value, (*path, name), lines, place)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            found += _walk(value, (*path, index), lines, place)
+    return found

@@ -1,0 +1,29 @@
+"""Formats: how bytes of a standard become values, for anyone; each module has parse() and/or render()."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from hub.agency import Saying
+
+
+class Item(NamedTuple):
+    """One message of what was read: its own bytes, its sender's id for it, and the message or why not."""
+
+    raw: bytes
+    own_id: str | None
+    message: Any
+
+
+def parse(data: bytes, saying: Saying) -> Iterator[Item]:
+    """
+    Read *data* by the format of a line.
+
+    A bad message within a sound whole is an Item whose message is an `Unreadable`; raises `Unreadable` where the
+    whole cannot be trusted.
+    """
+    module = import_module(f"hub.formats.{saying.format}")
+    items: Iterator[Item] = module.parse(data, saying)
+    return items

@@ -1,0 +1,148 @@
+"""Inbound: bytes become events, or are set aside, or are refused with a reason; pure, and counted to the unit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from hub import formats
+from hub.agency import Agency
+from hub.errors import MessageError, NotForUs, NotUnderstood, Unreadable
+from hub.keys import Keys
+from hub.stream import Event, Stream
+
+
+class Query(NamedTuple):
+    """The event stands, and a person should look at *place* because of *code*."""
+
+    code: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """An event came of the message at *position*."""
+
+    position: int
+    id: str
+    stream: Stream
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Queried:
+    """What a person should look at, though the message at *position* stands."""
+
+    position: int
+    code: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """The message at *position* is sound, and nobody here needs it."""
+
+    position: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The message at *position* goes to quarantine; *position* is -1 where the whole input does."""
+
+    position: int
+    code: str
+    place: str
+    mend: str
+    raw: bytes
+    readable: bool
+
+
+Outcome = Understood | Queried | SetAside | Refusal
+Understand = Callable[[Any], Iterator[Event | Query]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an agency's `says`, with the function that understands it and the streams it may speak into."""
+
+    agency: Agency
+    name: str
+    understand: Understand
+    streams: tuple[Stream, ...]
+
+
+def read(line: Line, data: bytes, keys: Keys) -> Iterator[Outcome]:
+    """
+    Everything that comes of *data*, message by message, in order.
+
+    Each message gives events (with queries), or is set aside, or is refused; a message that gives nothing at all
+    is refused, so that nothing vanishes: in = understood + set aside + refused.
+    """
+    saying = line.agency.says[line.name]
+    whole = hashlib.sha256(data).hexdigest()
+    try:
+        for position, item in enumerate(formats.parse(data, saying)):
+            own_id = item.own_id if item.own_id else f"{whole}\x00{position}"
+            yield from _one(line, item, position, own_id, keys)
+    except Unreadable as fault:
+        yield Refusal(-1, fault.code, fault.place, fault.mend, data, readable=False)
+
+
+def own_id(line: Line, data: bytes) -> str | None:
+    """The sender's own id for *data*, where it is one message that carries one; rows of a CSV never do."""
+    if line.agency.says[line.name].format == "csv":
+        return None
+    try:
+        items = formats.parse(data, line.agency.says[line.name])
+        first, second = next(items, None), next(items, None)
+    except Unreadable:
+        return None
+    return first.own_id if first is not None and second is None else None
+
+
+def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys) -> Iterator[Outcome]:
+    try:
+        if isinstance(item.message, Unreadable):
+            raise item.message
+        found = list(line.understand(item.message))
+        if not any(isinstance(one, Event) for one in found):
+            raise NotUnderstood("nothing-said", "", "the message gave no event")
+        outcomes: list[Outcome] = []
+        for index, one in enumerate(found):
+            if isinstance(one, Query):
+                outcomes.append(Queried(position, one.code, one.place))
+                continue
+            stream = next((s for s in line.streams if type(one) is s.event), None)
+            if stream is None:
+                raise NotUnderstood("not-its-stream", line.name, "says.into does not name this event's stream")
+            outcomes.append(
+                Understood(position, keys.event_id(line.agency.key, line.name, own_id, index), stream, one)
+            )
+        yield from outcomes
+    except NotForUs as aside:
+        yield SetAside(position, aside.code)
+    except ValidationError as error:
+        yield _refusal(position, NotUnderstood.from_validation(error), item.raw)
+    except MessageError as error:
+        yield _refusal(position, error, item.raw)
+    except Exception as error:  # noqa: BLE001  a partner's odd message must never stop the line; its kind is told
+        place = _where(error)
+        yield _refusal(position, NotUnderstood(f"error.{type(error).__name__.lower()}", place), item.raw)
+
+
+def _refusal(position: int, error: MessageError, raw: bytes) -> Refusal:
+    readable = not isinstance(error, Unreadable)
+    return Refusal(position, error.code, error.place, error.mend, raw, readable)
+
+
+def _where(error: Exception) -> str:
+    """The function and line at which an unforeseen error arose: enough to mend the code, nothing of the message."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""

@@ -1,0 +1,172 @@
+"""Intake: what a sender's bytes become, and what the sender is told once that is committed; no socket, no broker."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from hub.catalog import Catalog
+from hub.envelope import Envelope, Record, stamp, traceparent
+from hub.inbound import Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
+from hub.keys import Keys
+from hub.log import note
+from hub.topology import quarantine_of
+from hub.transports import Answer
+
+Commit = Callable[[Sequence[Record]], Awaitable[None]]
+PLAIN = re.compile(r"[^A-Za-z0-9_.,:/\[\]() \-]")
+
+
+class Remembered(Protocol):
+    """What was answered to an id the first time, and whether the content now is the content then."""
+
+    @property
+    def answer(self) -> str:
+        """The answer, as JSON."""
+
+    @property
+    def same(self) -> bool:
+        """Whether it is the same message again."""
+
+
+class Inbox(Protocol):
+    """Remembers what senders were answered, so that the same message twice gets the same answer."""
+
+    def recall(self, agency: str, line: str, own_id: str, content: bytes) -> Remembered | None:
+        """What was answered to this id before, or None."""
+
+    def remember(
+        self, agency: str, line: str, own_id: str, content: bytes, answer: str, *, now: datetime
+    ) -> Remembered:
+        """Keep the answer; called after the commit."""
+
+
+class Intake:
+    """Receives for every line of the catalog; *commit* returns only once Kafka holds everything it was given."""
+
+    def __init__(self, catalog: Catalog, keys: Keys, commit: Commit, inbox: Inbox | None = None) -> None:
+        self._catalog = catalog
+        self._keys = keys
+        self._commit = commit
+        self._inbox = inbox
+        self._codecs = {stream.name: catalog.codec(stream) for stream in catalog.streams.values()}
+        self._busy: dict[tuple[str, str, str], asyncio.Lock] = {}
+
+    async def receive(self, agency: str, line: str, data: bytes) -> Answer:
+        """
+        Take *data* in and answer for it.
+
+        The same bytes under the same id get the answer they got before; other bytes under an id that was used
+        are refused, and kept in quarantine. Raises `TransportError` where the commit did not succeed: then the sender
+        must not be told that it did.
+        """
+        known = self._catalog.line(agency, line)
+        name = await asyncio.to_thread(own_id, known, data) or hashlib.sha256(data).hexdigest()
+        place = (agency, line, name)
+        lock = self._busy.setdefault(place, asyncio.Lock())
+        try:
+            async with lock:
+                return await self._once(known, data, name)
+        finally:
+            if not lock.locked():
+                self._busy.pop(place, None)
+
+    async def _once(self, line: Line, data: bytes, name: str) -> Answer:
+        now = datetime.now(UTC)
+        agency = line.agency.key
+        before = self._inbox.recall(agency, line.name, name, data) if self._inbox is not None else None
+        if before is not None and before.same:
+            note("gateway", "the same message again", agency=agency, line=line.name)
+            return Answer(**json.loads(before.answer))
+        if before is not None:
+            fault = Refusal(-1, "id.used-before", "", "send it under an id of its own", data, readable=True)
+            note(
+                "gateway",
+                "an id was used again for other content",
+                level=logging.WARNING,
+                agency=agency,
+                line=line.name,
+                code=fault.code,
+            )
+            await self._commit([self._quarantined(line, fault, now)])
+            return _answer([fault])
+        outcomes, records = await asyncio.to_thread(self._understood, line, data, now)
+        if records:
+            await self._commit(records)
+        answer = _answer(outcomes)
+        if self._inbox is not None:
+            self._inbox.remember(agency, line.name, name, data, json.dumps(answer._asdict()), now=now)
+        _note(line, outcomes, answer)
+        return answer
+
+    def _understood(self, line: Line, data: bytes, now: datetime) -> tuple[list[Outcome], list[Record]]:
+        outcomes = list(read(line, data, self._keys))
+        return outcomes, [record for one in outcomes for record in self._records(line, one, now)]
+
+    def _records(self, line: Line, outcome: Outcome, now: datetime) -> list[Record]:
+        if isinstance(outcome, Refusal):
+            return [self._quarantined(line, outcome, now)]
+        if not isinstance(outcome, Understood):
+            return []
+        stream, values = outcome.stream, outcome.event.model_dump()
+        source = f"/{line.agency.key}/{line.name}"
+        papers = Envelope(outcome.id, source, stream.topic, now, traceparent(outcome.id))
+        key = self._keys.subject(stream, values, otherwise=outcome.id)
+        return [Record(stream.topic, key.encode(), self._codecs[stream.name].encode(values), papers.headers())]
+
+    def _quarantined(self, line: Line, refusal: Refusal, now: datetime) -> Record:
+        """What was refused, sealed; its headers say why and where, and nothing of what it said."""
+        topic = quarantine_of(line.agency.key)
+        name = self._keys.event_id(
+            line.agency.key, line.name, hashlib.sha256(refusal.raw).hexdigest(), refusal.position
+        )
+        headers = (
+            ("hub_line", line.name.encode()),
+            ("hub_code", plain(refusal.code).encode()),
+            ("hub_place", plain(refusal.place).encode()),
+            ("hub_time", stamp(now).encode()),
+        )
+        return Record(topic, name.encode(), self._keys.seal("quarantine", refusal.raw, bound_to=name), headers)
+
+
+def plain(text: str) -> str:
+    """*text* cut to what a code or a place can be, so that an odd name in a message does not travel in a header."""
+    return PLAIN.sub("?", text)[:80]
+
+
+def _answer(outcomes: Sequence[Outcome]) -> Answer:
+    counts = Counter(type(one) for one in outcomes)
+    first = next((one for one in outcomes if isinstance(one, Refusal)), None)
+    answer = Answer(events=counts[Understood], set_aside=counts[SetAside], refused=counts[Refusal])
+    if first is None:
+        return answer
+    return answer._replace(
+        code=plain(first.code), place=plain(first.place), mend=first.mend, readable=first.readable or len(outcomes) > 1
+    )
+
+
+def _note(line: Line, outcomes: Sequence[Outcome], answer: Answer) -> None:
+    queried = sum(isinstance(one, Queried) for one in outcomes)
+    note(
+        "gateway",
+        "took in",
+        agency=line.agency.key,
+        line=line.name,
+        events=answer.events,
+        set_aside=answer.set_aside,
+        refused=answer.refused,
+        queried=queried,
+    )
+    reasons = Counter(plain(one.code) for one in outcomes if isinstance(one, Refusal))
+    for code, count in reasons.most_common(5):
+        note(
+            "gateway", "refused, and kept in quarantine", agency=line.agency.key, line=line.name, code=code, count=count
+        )
+

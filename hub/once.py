@@ -1,0 +1,180 @@
+"""Once: files through the whole hub in memory: the same gateway, watch, policy and rendering code, and no broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hub.agency import Door
+from hub.catalog import Catalog
+from hub.disclosure import Receipt
+from hub.envelope import Envelope, Record, traceparent
+from hub.errors import CatalogError
+from hub.intake import Intake
+from hub.keys import Keys
+from hub.outbound import Desk, Letter, open_letter, render
+from hub.stream import Stream
+from hub.transports import Answer
+from hub.transports.memory import MemoryLog
+from hub.watch import Memory, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One file that went in, as which line of which agency, and what its sender is told."""
+
+    path: Path
+    agency: str
+    line: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One thing that an agency would receive."""
+
+    agency: str
+    stream: str
+    address: str
+    door: Door
+    fields: tuple[str, ...]
+    count: int
+    body: bytes
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that came of the files."""
+
+    given: list[Given] = field(default_factory=list)
+    delivered: list[Delivered] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+
+    def withheld(self) -> Counter[tuple[str, str, str]]:
+        """How often each (agency, stream, rule) kept something back."""
+        return Counter((r.agency, r.stream, r.rule) for r in self.receipts if r.verdict == "withheld")
+
+
+def line_of(catalog: Catalog, path: Path) -> tuple[str, str]:
+    """
+    Which line of which agency a file is, by the folders it lies in: `…/<agency>/…/<line>/file`.
+
+    Raises CatalogError, with the lines there are, where the path names none.
+    """
+    parts = path.absolute().parts
+    for agency in catalog.agencies.values():
+        if agency.key in parts and parts[-2] in agency.says:
+            return agency.key, parts[-2]
+    lines = ", ".join(f"{a.key}/{line}/" for a in catalog.agencies.values() for line in a.says)
+    raise CatalogError(
+        [f"{path}: its folders name no line of an agency; put it in one of: {lines} or write AGENCY/LINE={path}"]
+    )
+
+
+class Once:
+    """The whole hub in one process and one thread, for as many files as it is given."""
+
+    def __init__(self, catalog: Catalog, keys: Keys) -> None:
+        self.catalog = catalog
+        self.keys = keys
+        self.log = MemoryLog()
+        self.outcome = Outcome()
+        self._intake = Intake(catalog, keys, self.log.commit)
+        self._desks = {stream.topic: Desk(catalog, stream, keys) for stream in catalog.streams.values()}
+        self._memories: dict[tuple[str, bytes], Memory] = {}
+
+    def give(self, path: Path, agency: str, line: str) -> Answer:
+        """Take one file in, as *line* of *agency*, and carry everything that comes of it."""
+        answer = asyncio.run(self._intake.receive(agency, line, path.read_bytes()))
+        self.outcome.given.append(Given(path, agency, line, answer))
+        self._settle()
+        return answer
+
+    def _settle(self) -> None:
+        """Watch and decide until nothing new comes of it; what a watch keeps goes before what it judges."""
+        watches = self.catalog.watches.values()
+        ordered = sorted(self.catalog.streams.values(), key=lambda stream: any(w.on == stream.name for w in watches))
+        while records := list(self.log.fresh([stream.topic for stream in ordered])):
+            for record in records:
+                stream = self.catalog.by_topic[record.topic]
+                for watch in watches:
+                    self._watch(watch, stream, record)
+                carried = self._desks[record.topic].carry(record, now=datetime.now(UTC))
+                self.log.append(carried.records)
+                self.outcome.receipts.extend(carried.receipts)
+
+    def _watch(self, watch: Watch, stream: Stream, record: Record) -> None:
+        if stream.name not in (watch.keeps, watch.on):
+            return
+        papers, place = Envelope.from_headers(record.headers), (watch.name, record.key or b"")
+        values = self.catalog.codec(stream).decode(record.value or b"")
+        memory = self._memories.get(place, Memory())
+        if stream.name == watch.keeps:
+            self._memories[place] = memory.knowing(watch.remember(memory.state, values, papers.time), papers.id)
+            return
+        emits = self.catalog.streams[watch.emits]
+        caught_up = not memory.doubts
+        judged = watch.judge(values, memory.state, papers, now=datetime.now(UTC), caught_up=caught_up)
+        for index, event in enumerate(judged):
+            event_id = self.keys.event_id(f"watch.{watch.name}", emits.name, papers.id, index)
+            said = event.model_dump()
+            envelope = Envelope(event_id, f"/watch/{watch.name}", emits.topic, papers.time, traceparent(event_id))
+            key = self.keys.subject(emits, said, otherwise=event_id).encode()
+            self.log.append([Record(emits.topic, key, self.catalog.codec(emits).encode(said), envelope.headers())])
+
+    def deliver(self) -> Outcome:
+        """Render everything that was released, as the couriers would."""
+        for agency in self.catalog.agencies.values():
+            for name, hearing in agency.hears.items():
+                stream = self.catalog.streams[name]
+                door = hearing.doors[0]
+                records = list(self.log.fresh([stream.topic_to(agency.key)]))
+                if door.by == "kafka":
+                    self.outcome.delivered.extend(self._heard(agency.key, stream, door, one) for one in records)
+                    continue
+                letters = [open_letter(self.catalog, record.value or b"", record.headers) for record in records]
+                for address, batch in _batches(letters, door.batch):
+                    made = render(self.catalog, stream, agency, door, batch)
+                    fields = self._fields(agency.key, stream)
+                    self.outcome.delivered.append(
+                        Delivered(agency.key, name, address, door, fields, len(batch), made.body, made.suffix)
+                    )
+        return self.outcome
+
+    def _heard(self, agency: str, stream: Stream, door: Door, record: Record) -> Delivered:
+        fields = self._fields(agency, stream)
+        return Delivered(agency, stream.name, "", door, fields, 1, record.value or b"", f".{door.format}")
+
+    def _fields(self, agency: str, stream: Stream) -> tuple[str, ...]:
+        grant = self.catalog.policies[agency].hears[stream.name]
+        return (*grant.fields, *grant.coarse)
+
+
+def _batches(letters: Sequence[Letter], most: int) -> Iterable[tuple[str, list[Letter]]]:
+    """*letters* by address, in order, at most *most* to a batch."""
+    by_address: dict[str, list[Letter]] = {}
+    for letter in letters:
+        by_address.setdefault(letter.envelope.address, []).append(letter)
+    for address, ours in by_address.items():
+        for start in range(0, len(ours), most):
+            yield address, ours[start : start + most]
+
+
+def explained(
+    catalog: Catalog, keys: Keys, record: Record, agency: str, *, now: datetime
+) -> tuple[Receipt, Letter | None]:
+    """What one agency would get of one event record: the receipt, and the letter where it is released."""
+    stream = catalog.by_topic[record.topic]
+    carried = Desk(catalog, stream, keys).carry(record, now=now)
+    receipt = next(one for one in carried.receipts if one.agency == agency)
+    sent = next((one for one in carried.records if one.topic == stream.topic_to(agency)), None)
+    door = catalog.agencies[agency].hears[stream.name].doors[0]
+    letter = None
+    if sent is not None and not (door.by == "kafka" and door.format == "json"):
+        letter = open_letter(catalog, sent.value or b"", sent.headers)
+    return receipt, letter

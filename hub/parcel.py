@@ -1,0 +1,98 @@
+"""Parcels: rows of the ledger become what one attempt hands over; pure, and the same bytes every time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hub.agency import Agency, Door
+from hub.catalog import Catalog
+from hub.envelope import Headers
+from hub.errors import MessageError, TransportError
+from hub.keys import Keys
+from hub.outbound import Letter, open_letter, render
+from hub.store.entries import Entry, Lane, Parked
+from hub.stream import Stream
+from hub.transports import Delivery, Sink
+
+CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one stream goes to one agency."""
+
+    agency: Agency
+    stream: Stream
+    door: Door
+    sink: Sink
+
+    @property
+    def together(self) -> int:
+        """How many messages one delivery may hold; only a CSV file can hold more than one."""
+        return self.door.batch if self.door.by == "files" and self.door.format == "csv" else 1
+
+
+class Parcel(NamedTuple):
+    """What one attempt carries: one message, or a batch."""
+
+    ids: tuple[str, ...]
+    tries: int
+    delivery: Delivery
+
+
+Group = tuple[str, Sequence[Entry]]
+"""The id of a delivery and the rows that go in it."""
+
+
+def pack_all(
+    groups: Sequence[Group], lane: Lane, way: Way, catalog: Catalog, keys: Keys
+) -> tuple[list[Parcel], list[Parked]]:
+    """Each group as a parcel, or parked because it cannot be one: trying again would not help."""
+    parcels: list[Parcel] = []
+    failed: list[Parked] = []
+    for delivery_id, rows in groups:
+        ids = tuple(row.message_id for row in rows)
+        try:
+            letters = [_open(row, catalog, keys) for row in rows]
+            made = render(catalog, way.stream, way.agency, way.door, letters)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with one message must not stop the others
+            failed.append(Parked(ids, f"render.{code_of(error)}"))
+            continue
+        delivery = Delivery(delivery_id, *lane, made.content_type, made.body, made.suffix)
+        parcels.append(Parcel(ids, max(row.attempts for row in rows), delivery))
+    return parcels, failed
+
+
+def _open(row: Entry, catalog: Catalog, keys: Keys) -> Letter:
+    headers, value = from_payload(keys.unseal("ledger", row.payload, row.message_id))
+    return open_letter(catalog, value, headers)
+
+
+def code_of(error: Exception) -> str:
+    """The code of an error of ours; of any other only its kind, since its text may hold what was sent."""
+    if isinstance(error, MessageError):
+        said = error.code
+    else:
+        said = str(error).partition(" ")[0].rstrip(":;,") if isinstance(error, TransportError) else ""
+    return said if CODE.fullmatch(said) else type(error).__name__.lower()
+
+
+def batch_id(lane: Lane, ids: Sequence[str]) -> str:
+    """The id of a batch: the same messages in the same lane always have the same one."""
+    return hashlib.sha256("\x00".join((*lane, *ids)).encode()).hexdigest()[:32]
+
+
+def to_payload(headers: Headers, value: bytes) -> bytes:
+    """A record's papers and value as bytes to seal."""
+    return json.dumps([[name, text.decode("latin-1")] for name, text in headers]).encode() + b"\n" + value
+
+
+def from_payload(content: bytes) -> tuple[Headers, bytes]:
+    """The papers and value in what `to_payload` made."""
+    papers, _, value = content.partition(b"\n")
+    return tuple((name, text.encode("latin-1")) for name, text in json.loads(papers)), value

@@ -1,0 +1,116 @@
+"""Policies: what one agency may hear of a stream, and why; the decision is a value, and doubt withholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from hub import gates, seals
+from hub.stream import Stream, pick
+
+Sentence = Annotated[str, StringConstraints(min_length=12, strip_whitespace=True)]
+Value = str | bool | int
+
+
+class Shape(BaseModel):
+    """What a YAML file may hold: nothing unknown, nothing changed after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Basis(Shape):
+    """The legal ground in UK GDPR and the Data Protection Act 2018."""
+
+    article6: Annotated[Literal["c", "d", "e"], Field(description="UK GDPR article 6(1) condition.")]
+    article9: Annotated[
+        Literal["b", "c", "g", "h", "i", "j"] | None,
+        Field(description="UK GDPR article 9(2) condition, where special category data is heard."),
+    ] = None
+    schedule1: Annotated[
+        int | None, Field(ge=1, le=37, description="Data Protection Act 2018 Schedule 1 paragraph.")
+    ] = None
+    statute: Annotated[str | None, Field(min_length=5, description="The duty or power to share, as cited.")] = None
+
+
+class Grant(Shape):
+    """One line of `hears`: what an agency may hear of one stream."""
+
+    because: Annotated[Sentence, Field(description="Why this agency needs it, in a sentence a parent can read.")]
+    notice: Annotated[str, Field(min_length=3, description="The section of the published privacy notice.")]
+    basis: Annotated[Basis, Field(description="The legal ground.")]
+    gate: Annotated[
+        Literal["statute", "consent", "contact-stage", "significant-harm"],
+        Field(description="The promise of the privacy notice that must hold for each event."),
+    ]
+    where: Annotated[
+        Mapping[str, tuple[Value, ...]],
+        Field(description="Only events whose fields have one of these values; all lines must hold."),
+    ] = {}
+    fields: Annotated[
+        tuple[str, ...], Field(min_length=1, description="The fields that are heard as they are, by path.")
+    ]
+    coarse: Annotated[Mapping[str, str], Field(description="Fields heard only coarsened, each with its word.")] = {}
+    kept: Annotated[
+        str,
+        Field(pattern=r"^[1-9]\d{0,3} (hours|days)$", description="How long the hub keeps what it published."),
+    ]
+
+
+class Policy(Shape):
+    """The shape of policy.yaml: everything one agency may hear. What is not written is not heard."""
+
+    agreement: Annotated[str, Field(min_length=3, description="The information sharing agreement's reference.")]
+    expires: Annotated[date, Field(description="The last day on which anything is released.")]
+    hears: Annotated[Mapping[str, Grant], Field(description="One entry for each stream.")]
+    version: Annotated[str, Field(exclude=True, description="Hash of the file; set by the catalog.")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The grant holds for this event; what it names may be published."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Nothing is published; *rule* names what kept it back."""
+
+    rule: str
+
+
+def decide(values: Mapping[str, Any], policy: Policy | None, stream: Stream, *, now: datetime) -> Released | Withheld:
+    """
+    Decide whether one agency hears one event (design §4).
+
+    *values* are the event's values as nested mappings; a view that holds just the fields that the decision asks
+    for is enough. Refusals are asked in a fixed order (seal, expiry, hears, gate, where), and the first one names
+    the rule. Anything that goes wrong on the way withholds.
+    """
+    try:
+        if (seal := seals.ask(values, stream)) is not None:
+            return Withheld(f"sealed.{seal}")
+        if policy is None:
+            return Withheld("hears")
+        if now.date() > policy.expires:
+            return Withheld("expires")
+        grant = policy.hears.get(stream.name)
+        if grant is None:
+            return Withheld("hears")
+        if (closed := gates.ask(grant.gate, values, stream)) is not None:
+            return Withheld(f"gate.{grant.gate}.{closed}")
+        for path, accepted in grant.where.items():
+            if not matches(pick(values, path), accepted):
+                return Withheld(f"where.{path}")
+    except Exception:  # noqa: BLE001  doubt withholds, whatever its kind; the rule says that it was an error
+        return Withheld("error")
+    return Released(grant)
+
+
+def matches(value: Any, accepted: tuple[Value, ...]) -> bool:
+    """Whether *value* is one of *accepted*, by value and type: `True` is not `1`."""
+    return any(value == one and type(value) is type(one) for one in accepted)

@@ -1,0 +1,226 @@
+"""The relay: the only way out of the authority; consume, decide, project and produce, in one Kafka transaction."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from hub import disclosure, topology
+from hub.avro import Codec
+from hub.catalog import Catalog
+from hub.disclosure import Receipt
+from hub.envelope import Record, stamp
+from hub.errors import TransportError
+from hub.keys import Keys
+from hub.log import note
+from hub.outbound import Desk
+from hub.transports.kafka import consumer_settings, producer_settings
+
+BATCH = 2_000
+Message = Any  # confluent_kafka.Message, whose stub says None of what every consumed message has
+PATIENCE = 30.0  # seconds for one call to the brokers; after that its outcome is unknown and the producer is spent
+
+
+def group_of(lane: str) -> str:
+    """The consumer group of one lane of the relay."""
+    return f"relay.{lane}"
+
+
+class Relay:
+    """
+    One lane of the relay, single-threaded: no transaction is ever open while it polls.
+
+    After any error that is not retriable the producer is thrown away, never used again: librdkafka speaks the
+    transaction protocol without KIP-890, so a late EndTxn of the old one could tear a transaction of its successor;
+    the new one's higher epoch fences it. The consumer then goes back to what is committed, since an abort does not
+    rewind it.
+    """
+
+    def __init__(
+        self, catalog: Catalog, keys: Keys, bootstrap: str, *, lane: str, shard: int = 0, extra: Mapping[str, str] = {}
+    ) -> None:
+        self._keys = keys
+        self._lane = lane
+        self._desks = {s.topic: Desk(catalog, s, keys) for s in catalog.streams.values() if s.lane == lane}
+        self._pages = Codec(catalog.ids[disclosure.TOPIC], disclosure.SCHEMA)
+        name = f"{group_of(lane)}.{shard}"
+        self._producing = producer_settings(bootstrap, transactional_id=f"hub-{name}", extra=extra) | {
+            "delivery.report.only.error": True
+        }
+        self._consumer = Consumer(
+            consumer_settings(bootstrap, group_of(lane), instance=name, extra=extra) | {"queued.min.messages": 20_000}
+        )
+        self._producer: Producer | None = None
+        self._undelivered = 0
+        self.carried = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Carry until *stop* is set; raises TransportError when fenced by another relay of the same name."""
+        note("relay", "carrying", lane=self._lane, count=len(self._desks))
+        self._consumer.subscribe(list(self._desks))
+        try:
+            while not stop.is_set():
+                batch = self._poll()
+                if batch:
+                    self._carry(batch, stop)
+        finally:
+            self._consumer.close()
+            note("relay", "stopped", lane=self._lane, count=self.carried)
+
+    def _poll(self) -> list[Message]:
+        """The next messages, as soon as there is one: what waits already comes along."""
+        first = self._consumer.poll(0.25)
+        if first is None:
+            return []
+        batch = [first, *self._consumer.consume(BATCH - 1, 0)]
+        for message in [one for one in batch if one.error() is not None]:
+            if message.error().retriable():
+                batch.remove(message)
+            else:
+                raise TransportError(f"cannot consume: {message.error().str()}; see deploy/README.md, offsets")
+        return batch
+
+    def _carry(self, batch: Sequence[Message], stop: threading.Event) -> None:
+        """Decide *batch* and commit everything that comes of it; again and again until it is committed."""
+        records = self._decided(batch)
+        positions = list({(m.topic(), m.partition()): m.offset() + 1 for m in batch}.items())
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in positions]
+        pause = 0.1
+        while True:
+            try:
+                self._transact(records, offsets)
+            except KafkaException as error:
+                self._spend(error)
+                if self._moved(offsets):
+                    break
+                if stop.wait(pause):
+                    return
+                pause = min(pause * 2, 5.0)
+            else:
+                self.carried += len(batch)
+                return
+        self._rewind()
+
+    def _decided(self, batch: Sequence[Message]) -> list[Record]:
+        now = datetime.now(UTC)
+        records: list[Record] = []
+        receipts: list[Receipt] = []
+        for message in batch:
+            desk = self._desks[message.topic()]
+            if message.value() is None:
+                continue  # a tombstone says that a key is forgotten; recipients' topics expire by themselves
+            source = Record(message.topic(), message.key(), message.value(), message.headers() or ())
+            try:
+                carried = desk.carry(source, now=now)
+            except Exception as error:  # noqa: BLE001  one bad record must neither stop the lane nor pass through it
+                records.append(self._quarantined(message, error, now))
+                continue
+            records += carried.records
+            receipts += carried.receipts
+        records += disclosure.pages(receipts, self._pages)
+        return records
+
+    def _quarantined(self, message: Message, error: Exception, now: datetime) -> Record:
+        place = f"{message.topic()}/{message.partition()}/{message.offset()}"
+        note(
+            "relay",
+            "set aside",
+            topic=message.topic(),
+            partition=message.partition(),
+            offset=message.offset(),
+            kind=type(error).__name__,
+        )
+        headers = (
+            ("hub_code", f"relay.{type(error).__name__.lower()}".encode()),
+            ("hub_place", place.encode()),
+            ("hub_time", stamp(now).encode()),
+        )
+        sealed = self._keys.seal("quarantine", message.value() or b"", bound_to=place)
+        return Record(topology.RELAY, message.key(), sealed, headers)
+
+    def _transact(self, records: Sequence[Record], offsets: list[TopicPartition]) -> None:
+        producer = self._opened()
+        producer.begin_transaction()
+        produce = producer.produce
+        for topic, key, value, headers in records:
+            while True:
+                try:
+                    produce(topic, value=value, key=key, headers=list(headers), on_delivery=self._report)
+                    break
+                except BufferError:
+                    producer.poll(0.05)
+        self._again(
+            lambda: producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), PATIENCE)
+        )
+        self._again(lambda: producer.commit_transaction(PATIENCE))
+        if self._undelivered:
+            raise AssertionError("a transaction was committed though a record of it was not delivered")
+
+    def _report(self, error: object, _message: object) -> None:
+        if error is not None:
+            self._undelivered += 1
+
+    @staticmethod
+    def _again(call: Callable[[], object]) -> None:
+        """Repeat *call* while its error says that it may be, within the time one call has."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                call()
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    def _opened(self) -> Producer:
+        if self._producer is None:
+            producer = Producer(self._producing)
+            self._again(lambda: producer.init_transactions(PATIENCE))
+            self._producer = producer
+            self._undelivered = 0
+        return self._producer
+
+    def _spend(self, error: KafkaException) -> None:
+        """Abort as well as can be and let go of the producer; raises TransportError where we were fenced."""
+        fault = error.args[0]
+        note("relay", "transaction given up", lane=self._lane, code=fault.name())
+        spent, self._producer = self._producer, None
+        if fault.name() in ("_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "FENCED_INSTANCE_ID"):
+            raise TransportError("another relay of the same name took over; this one stops") from error
+        if spent is not None:
+            try:
+                spent.abort_transaction(5.0)
+            except KafkaException as second:
+                note("relay", "abort did not succeed; the next producer fences it", code=second.args[0].name())
+
+    def _moved(self, offsets: list[TopicPartition]) -> bool:
+        """
+        Whether the commit, whose outcome was unknown, did succeed after all, or partitions were taken from us.
+
+        Asked with a new producer in place, which has fenced the old transaction and so settled it.
+        """
+        try:
+            self._opened()
+            committed = self._consumer.committed(
+                [TopicPartition(one.topic, one.partition) for one in offsets], timeout=PATIENCE
+            )
+        except KafkaException as error:
+            self._spend(error)
+            return False
+        assigned = {(one.topic, one.partition) for one in self._consumer.assignment()}
+        return any(
+            have.offset >= want.offset or (want.topic, want.partition) not in assigned
+            for have, want in zip(committed, offsets, strict=True)
+        )
+
+    def _rewind(self) -> None:
+        """Back to what is committed, on every partition we hold."""
+        for partition in self._consumer.committed(self._consumer.assignment(), timeout=PATIENCE):
+            if partition.offset >= 0:
+                self._consumer.seek(partition)

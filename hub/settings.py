@@ -1,0 +1,120 @@
+"""Settings: what differs from one place of running to another, from the environment; secrets only by file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hub.keys import Keys
+
+PASSED_TO_KAFKA = "HUB_KAFKA_"
+
+
+class Settings(BaseSettings):
+    """Every setting with its sentence; each is read from the environment variable `HUB_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
+
+    state: Annotated[Path, Field(description="Folder for everything that must outlive a restart.")] = Path(".state")
+    bootstrap_servers: Annotated[
+        str, Field(description="The Kafka cluster; empty means the local one that `hub kafka up` starts.")
+    ] = ""
+    secret_file: Annotated[
+        Path | None,
+        Field(description="File with the hub's secret, 32 bytes or more; made in the state folder where unset."),
+    ] = None
+    store_url: Annotated[
+        str, Field(description="SQL store: empty for SQLite in the state folder, or postgresql+psycopg://…")
+    ] = ""
+    inbox: Annotated[
+        Path | None,
+        Field(description="Folder watched for files, <agency>/<line>/; default: inbox in the state folder."),
+    ] = None
+    outbox: Annotated[
+        Path | None, Field(description="Folder to which files are delivered; default: outbox in the state folder.")
+    ] = None
+    listen_host: Annotated[str, Field(description="Address on which the gateway listens.")] = "127.0.0.1"
+    https_port: Annotated[int, Field(ge=0, le=65535, description="Port of the HTTPS gateway; 0 takes a free one.")] = (
+        8443
+    )
+    mllp_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="Port of the first MLLP line, the next lines follow; 0 takes free ones."),
+    ] = 2575
+    tls_certificate: Annotated[Path | None, Field(description="PEM certificate of the HTTPS gateway.")] = None
+    tls_key: Annotated[Path | None, Field(description="PEM key of the HTTPS gateway.")] = None
+    tls_ca: Annotated[Path | None, Field(description="PEM certificates that partners' servers are checked by.")] = None
+    replication: Annotated[int, Field(ge=1, le=5, description="Copies of each topic; 3 on a real cluster.")] = 1
+    log: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
+
+    def path(self, *parts: str) -> Path:
+        """A path in the state folder."""
+        return self.state.absolute().joinpath(*parts)
+
+    @property
+    def inbox_folder(self) -> Path:
+        """The watched folder."""
+        return self.inbox or self.path("inbox")
+
+    @property
+    def outbox_folder(self) -> Path:
+        """The delivery folder."""
+        return self.outbox or self.path("outbox")
+
+    @property
+    def database(self) -> str:
+        """The URL of the SQL store."""
+        return self.store_url or f"sqlite:///{self.path('hub.db')}"
+
+    def keys(self) -> Keys:
+        """The hub's keys; makes a secret in the state folder where none is set."""
+        return Keys((self.secret_file or self.secret("hub.key")).read_bytes())
+
+    def secret(self, name: str) -> Path:
+        """A file of random hexadecimal in the state folder, made once, readable by its owner only."""
+        path = self.path("secrets", name)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fresh = path.with_name(f"{name}.{os.getpid()}")
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(32), encoding="ascii")
+            try:
+                os.link(fresh, path)  # fails where another process was first: theirs is then the secret
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return path
+
+    def kafka(self) -> Mapping[str, str]:
+        """
+        Settings passed on to every Kafka client: `HUB_KAFKA_SASL_USERNAME` becomes `sasl.username`.
+
+        A value whose name ends in `_FILE` is read from that file, so that no secret stands in an environment.
+        """
+        passed: dict[str, str] = {}
+        for name, value in os.environ.items():
+            if name.startswith(PASSED_TO_KAFKA) and value:
+                key = name.removeprefix(PASSED_TO_KAFKA)
+                said = value
+                if key.endswith("_FILE"):
+                    key = key.removesuffix("_FILE")
+                    said = Path(value).read_text(encoding="utf-8").strip()
+                passed[key.lower().replace("_", ".")] = said
+        return passed
+
+    @staticmethod
+    def endpoint(agency: str, name: str, what: str) -> str:
+        """
+        What the environment says of one line or stream of one agency, empty where nothing.
+
+        `HUB_<AGENCY>_<LINE OR STREAM>_<WHAT>`, such as `HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_URL`; *what* is
+        URL, HOST, PORT, DOOR (the road to use: `mllp` or `https`) or TOKEN_FILE.
+        """
+        return os.environ.get(f"HUB_{agency}_{name}_{what}".upper(), "")

@@ -1,0 +1,95 @@
+"""Tables: the columns of what couriers and gateway must not forget; personal data only in sealed payloads."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from hub.store import Moment
+
+STATES = ("PENDING", "ATTEMPT", "ACKED", "PARKED", "SUPERSEDED")
+
+metadata = MetaData()
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("agency", String(80), primary_key=True),
+    Column("stream", String(80), primary_key=True),
+    Column("message_id", String(64), primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # the order of arrival within one agency
+    Column("topic", String(249), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("address", String(200), nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # sealed; emptied once settled
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due", Moment, nullable=False),  # PENDING: when to try; ATTEMPT: when the one who tries is given up
+    Column("batch", String(64)),
+    Column("reason", String(120), nullable=False),  # a code, never a text
+    Column("ack", String(200), nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("settled", Moment),  # null as long as the row may still have to go, and holds back what follows it
+    UniqueConstraint("agency", "seq"),
+    CheckConstraint(f"state IN {STATES}", name="deliveries_state"),
+    CheckConstraint("(state IN ('ACKED', 'SUPERSEDED')) = (settled IS NOT NULL)", name="deliveries_settled"),
+)
+_open = deliveries.c.settled.is_(None)
+Index(
+    "deliveries_open",
+    deliveries.c.agency,
+    deliveries.c.stream,
+    deliveries.c.address,
+    deliveries.c.seq,
+    sqlite_where=_open,
+    postgresql_where=_open,
+)
+Index(
+    "deliveries_before",
+    deliveries.c.agency,
+    deliveries.c.stream,
+    deliveries.c.address,
+    deliveries.c.subject,
+    deliveries.c.seq,
+    sqlite_where=_open,
+    postgresql_where=_open,
+)
+Index(
+    "deliveries_batch",
+    deliveries.c.agency,
+    deliveries.c.stream,
+    deliveries.c.batch,
+    sqlite_where=deliveries.c.batch.is_not(None),
+    postgresql_where=deliveries.c.batch.is_not(None),
+)
+Index("deliveries_settled_at", deliveries.c.agency, deliveries.c.stream, deliveries.c.settled)
+
+turns = Table(  # the last seq given out to each agency; its row lock makes arrivals of one agency take turns
+    "turns",
+    metadata,
+    Column("agency", String(80), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("agency", String(80), primary_key=True),
+    Column("line", String(80), primary_key=True),
+    Column("own_id", String(32), primary_key=True),  # keyed digest
+    Column("box", LargeBinary, nullable=False),  # sealed: hash of the content, and the answer
+    Column("created", Moment, nullable=False),
+)
+Index("inbox_created", inbox.c.created)

@@ -1,0 +1,160 @@
+"""Supervision: the hub's processes started together, watched, started again, and stopped together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from hub.errors import TransportError
+from hub.log import note
+from hub.patience import backoff
+from hub.settings import Settings
+
+STOP_SECONDS = 30.0
+LEASH = "HUB_LEASHED"
+
+
+def on_stop(call: Callable[[], object]) -> None:
+    """
+    Have *call* made on SIGTERM and Ctrl-C, and, for a process that `hub run` started, when `hub run` itself is gone.
+
+    The leash is a pipe on standard input that nobody writes to: it ends when its other end dies, however that was.
+    """
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        call()
+
+    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGINT, told)
+    if os.environ.pop(LEASH, ""):
+        threading.Thread(target=_await_end, args=(call,), name="leash", daemon=True).start()
+
+
+def _await_end(call: Callable[[], object]) -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    call()
+
+
+def announce(settings: Settings, process: str, **said: object) -> None:
+    """Say in the state folder that *process* is ready, with its ports; `hub run` and the demo wait for it."""
+    path = settings.path("run", f"{process}.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps({"pid": os.getpid(), **said}), encoding="utf-8")
+    part.replace(path)
+
+
+def announced(settings: Settings, process: str) -> Mapping[str, object] | None:
+    """What *process* said when it was ready, or None while it is not."""
+    try:
+        said: Mapping[str, object] = json.loads(settings.path("run", f"{process}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return said
+
+
+class Supervisor:
+    """Runs `hub run PROCESS` for each of *processes*, again after a death, later and later while it keeps dying."""
+
+    def __init__(self, settings: Settings, processes: Sequence[Sequence[str]], log: Path | None = None) -> None:
+        self._settings = settings
+        self._processes = [tuple(one) for one in processes]
+        self._log = log
+        self._running: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
+        self._failures: dict[tuple[str, ...], tuple[int, float]] = {}
+        self._stopping = threading.Event()
+
+    @staticmethod
+    def name(process: Sequence[str]) -> str:
+        """How a process is called in the state folder: `gateway`, `relay.urgent`."""
+        return ".".join(word for word in process if not word.startswith("-"))
+
+    def start(self) -> None:
+        """Start every process; returns at once."""
+        for process in self._processes:
+            self._settings.path("run", f"{self.name(process)}.json").unlink(missing_ok=True)
+            self._start(process)
+
+    def _start(self, process: tuple[str, ...]) -> None:
+        command = [sys.executable, "-m", "hub", "run", *process]
+        with self._output() as output:
+            self._running[process] = subprocess.Popen(  # noqa: S603  our own command, no shell
+                command, stdin=subprocess.PIPE, stderr=output, env=os.environ | {LEASH: "1"}, start_new_session=True
+            )
+
+    @contextmanager
+    def _output(self) -> Iterator[int | None]:
+        if self._log is None:
+            yield None
+            return
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as file:
+            yield file.fileno()
+
+    def wait_ready(self, patience: float, told: Callable[[str], None] = lambda _: None) -> None:
+        """Return when every process has said that it is ready; raises TransportError where one did not in time."""
+        waiting = [self.name(process) for process in self._processes]
+        deadline = time.monotonic() + patience
+        while waiting and not self._stopping.is_set():
+            for name in [name for name in waiting if announced(self._settings, name) is not None]:
+                waiting.remove(name)
+                told(name)
+            if waiting and time.monotonic() > deadline:
+                where = f"; see {self._log}" if self._log else ""
+                raise TransportError(f"{', '.join(waiting)} did not get ready in {patience:.0f} s{where}")
+            self.look()
+            self._stopping.wait(0.05)
+
+    def run(self) -> None:
+        """Watch until `stop` is called, then end every process."""
+        while not self._stopping.wait(0.25):
+            self.look()
+        self.end()
+
+    def look(self) -> None:
+        """Start again what died, once its pause is over."""
+        for process, running in list(self._running.items()):
+            if running.poll() is None or self._stopping.is_set():
+                continue
+            failures, not_before = self._failures.get(process, (0, 0.0))
+            now = time.monotonic()
+            if not_before == 0.0:
+                pause = backoff(failures + 1, lambda low, high: (low + min(high, 10.0)) / 2)
+                note("run", "died; starting it again", process=self.name(process), code=running.returncode,
+                     seconds=round(pause, 1))  # fmt: skip
+                self._failures[process] = (failures + 1, now + pause)
+            elif now >= not_before:
+                self._failures[process] = (failures, 0.0)
+                self._start(process)
+
+    def stop(self) -> None:
+        """End `run` soon; safe in a signal handler."""
+        self._stopping.set()
+
+    def end(self) -> None:
+        """Ask every process to stop, and see that it does."""
+        self._stopping.set()
+        for running in self._running.values():
+            if running.poll() is None:
+                running.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process, running in self._running.items():
+            try:
+                running.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                note("run", "did not stop in time and was killed", process=self.name(process))
+                running.kill()
+                running.wait()
+            if running.stdin is not None:
+                running.stdin.close()
+            self._settings.path("run", f"{self.name(process)}.json").unlink(missing_ok=True)

@@ -1,0 +1,155 @@
+"""Derived files: what the catalog implies, written down so that a reviewer sees the consequence of a change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from hub import disclosure, topology
+from hub.agency import Agency
+from hub.avro import granted_schemas, schema_of
+from hub.catalog import Catalog, folder_of
+from hub.document import Finding
+from hub.policy import Policy
+from hub.schema_lock import FILE, undocumented
+from hub.settings import Settings
+
+BEGIN, END = "<!-- who hears what: derived by `hub sync` -->", "<!-- end of who hears what -->"
+HEADER = "# Derived by `hub sync` from schemas/ and connectors/: change those, not this.\n"
+
+
+class Derived(NamedTuple):
+    """One derived file: where it lies, how messages name it, and what it must say."""
+
+    path: Path
+    place: str
+    text: str
+
+
+def derived(catalog: Catalog) -> Iterator[Derived]:
+    """Every derived file of *catalog*; those outside the packages only where this is a checkout."""
+    schemas, connectors, topics = (folder_of(name) for name in ("schemas", "connectors", "topics"))
+    for stream in catalog.streams.values():
+        name = f"v{stream.version}.avsc"
+        text = json.dumps(schema_of(stream), indent=2, ensure_ascii=False) + "\n"
+        yield Derived(schemas / stream.name / name, f"schemas/{stream.name}/{name}", text)
+    yield Derived(topics / FILE, f"topics/{FILE}", catalog.lock.with_subjects(subjects(catalog)).text())
+    for stream in catalog.streams.values():
+        entries = [one for one in topology.topics(catalog) if one.name.startswith(stream.topic)]
+        text = HEADER + yaml.safe_dump({one.name: _said(one) for one in entries}, sort_keys=False, allow_unicode=True)
+        yield Derived(topics / f"{stream.name}.yaml", f"topics/{stream.name}.yaml", text)
+    for model, name in ((Agency, "agency"), (Policy, "policy")):
+        text = json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+        yield Derived(connectors / f"{name}.schema.json", f"connectors/{name}.schema.json", text)
+    root = connectors.parent
+    if (root / "pyproject.toml").exists():
+        readme = root / "README.md"
+        if readme.exists():
+            yield Derived(readme, "README.md", with_block(readme.read_text(encoding="utf-8"), who_hears_what(catalog)))
+        place = "deploy/settings.example.env"
+        yield Derived(root / place, place, settings_text())
+
+
+def subjects(catalog: Catalog) -> dict[str, dict[str, Any]]:
+    """The schema of each topic that carries Avro."""
+    wanted = {disclosure.TOPIC: disclosure.SCHEMA}
+    for stream in catalog.streams.values():
+        wanted[stream.topic] = schema_of(stream)
+        for agency, policy in catalog.policies.items():
+            if stream.name in policy.hears:
+                wanted[stream.topic_to(agency)] = granted_schemas(stream, policy.hears[stream.name])[1]
+    return wanted
+
+
+def stale(catalog: Catalog) -> Iterator[Finding]:
+    """A finding for each derived file that does not say what it should, and for each frozen schema that moved."""
+    for one in derived(catalog):
+        have = one.path.read_text(encoding="utf-8") if one.path.exists() else None
+        if have == one.text:
+            continue
+        if moved(one, have):
+            yield Finding(
+                one.place,
+                1,
+                "is frozen, and the model says something else now",
+                "raise `version` in the Stream and run `hub sync`, or take the change back",
+            )
+        else:
+            what = "is missing" if have is None else "is out of date"
+            yield Finding(one.place, 1, what, "run `hub sync` and read what changed")
+
+
+def moved(one: Derived, have: str | None) -> bool:
+    """Whether a frozen schema differs from its model in more than its sentences."""
+    if have is None or not one.place.endswith(".avsc"):
+        return False
+    return bool(undocumented(json.loads(have)) != undocumented(json.loads(one.text)))
+
+
+def write(catalog: Catalog) -> tuple[list[str], list[Finding]]:
+    """Write what is out of date; returns the places written and what could not be, because it is frozen."""
+    written, kept = [], []
+    for one in derived(catalog):
+        have = one.path.read_text(encoding="utf-8") if one.path.exists() else None
+        if have == one.text:
+            continue
+        if moved(one, have):
+            kept += [finding for finding in stale(catalog) if finding.place == one.place]
+            continue
+        one.path.write_text(one.text, encoding="utf-8")
+        written.append(one.place)
+    return written, kept
+
+
+def _said(topic: topology.Topic) -> dict[str, Any]:
+    """A topic without what it does not say."""
+    said = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(topic).items()}
+    return {key: value for key, value in said.items() if key != "name" and value not in ("", [], False)}
+
+
+def who_hears_what(catalog: Catalog) -> str:
+    """The README's table: who hears which stream, through which gate, on what ground, how, and until when."""
+    rows = ["| agency | hears | if | fields | as | on the ground of | until |", "|---|---|---|---|---|---|---|"]
+    for agency in catalog.agencies.values():
+        policy = catalog.policies.get(agency.key)
+        for stream, grant in policy.hears.items() if policy is not None else ():
+            only = "; ".join(f"{path} is {' or '.join(map(str, values))}" for path, values in grant.where.items())
+            fields = ", ".join((*grant.fields, *(f"{path} as {word}" for path, word in grant.coarse.items())))
+            hearing = agency.hears.get(stream)
+            doors = " or ".join(f"{door.format} by {door.by}" for door in hearing.doors) if hearing else "—"
+            gate = f"{grant.gate}{': ' + only if only else ''}"
+            rows.append(
+                f"| {agency.name} | {stream} | {gate} | {fields} | {doors} | {topology.cite(grant)} "
+                f"| {policy.expires if policy else ''} |"
+            )
+    return "\n".join(rows)
+
+
+def with_block(text: str, block: str) -> str:
+    """*text* with what stands between the two markers replaced; unchanged where it has none."""
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    return f"{head}{begin}\n{block}\n{end}{tail}" if begin and end else text
+
+
+def settings_text() -> str:
+    """Every setting with its sentence, as an environment file with its default."""
+    lines = ["# Derived by `hub sync` from hub/settings.py. Every line may be left out.", ""]
+    for name, info in Settings.model_fields.items():
+        default = "" if info.default is None else str(info.default)
+        lines += [f"# {info.description}", f"#HUB_{name.upper()}={default}", ""]
+    lines += [
+        "# Passed on to every Kafka client, names as librdkafka's with _ for the dot; …_FILE names a file to read.",
+        "#HUB_KAFKA_SECURITY_PROTOCOL=SASL_SSL",
+        "#HUB_KAFKA_SASL_PASSWORD_FILE=/run/secrets/kafka",
+        "",
+        "# Where an agency is reached: HUB_<AGENCY>_<LINE OR STREAM>_URL, _HOST, _PORT, _DOOR or _TOKEN_FILE.",
+        "#HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_DOOR=mllp",
+        "",
+    ]
+    return "\n".join(lines)

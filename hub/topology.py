@@ -1,0 +1,130 @@
+"""Topology: the topics that a catalog needs, who writes and reads each, and how long each is kept; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hub import disclosure
+from hub.catalog import Catalog, Keeping
+from hub.policy import Grant
+
+WATCHES = "quarantine.watches"
+RELAY = "quarantine.relay"
+UNITS = {"hours": 3_600_000, "days": 86_400_000}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic: *retention_ms* is -1 where nothing ends it, *fields* and *basis* are said of a recipient's topic."""
+
+    name: str
+    partitions: int
+    retention_ms: int
+    compact: bool = False
+    lane: str = "routine"
+    writers: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    basis: str = ""
+    gate: str = ""
+    until: str = ""
+
+    def config(self, replication: int) -> dict[str, str]:
+        """
+        As Kafka's topic settings.
+
+        Retention works a segment at a time, so segments roll within a day or a quarter of the retention; the
+        broker's own clock stamps records, so that no sender's clock postpones an erasure.
+        """
+        day = UNITS["days"]
+        roll = day if self.retention_ms < 0 else max(3_600_000, min(day, self.retention_ms // 4))
+        return {
+            "cleanup.policy": "compact" if self.compact else "delete",
+            "retention.ms": str(self.retention_ms),
+            "segment.ms": str(roll),
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": str(max(1, replication - 1)),
+            "compression.type": "uncompressed",
+            "max.message.bytes": str(4 * 1024 * 1024),
+        }
+
+
+def topics(catalog: Catalog) -> Iterator[Topic]:
+    """Every topic of *catalog*, the hub's own first."""
+    for stream in catalog.streams.values():
+        keeping = catalog.keeping[stream.keep]
+        watchers = [watch for watch in catalog.watches.values() if stream.name in (watch.keeps, watch.on)]
+        hears = [(a, p) for a, p in catalog.policies.items() if stream.name in p.hears]
+        yield Topic(
+            name=stream.topic,
+            partitions=keeping.partitions,
+            retention_ms=milliseconds(keeping.retention),
+            compact=keeping.compact,
+            lane=stream.lane,
+            writers=(
+                *(
+                    f"{a.key}/{line}"
+                    for a in catalog.agencies.values()
+                    for line, s in a.says.items()
+                    if stream.name in s.into
+                ),
+                *(f"watch {w.name}" for w in catalog.watches.values() if w.emits == stream.name),
+            ),
+            readers=("relay", *(f"watch {watch.name}" for watch in watchers)),
+        )
+        for agency, policy in hears:
+            grant = policy.hears[stream.name]
+            yield Topic(
+                name=stream.topic_to(agency),
+                partitions=catalog.keeping["agency"].partitions,
+                retention_ms=milliseconds(grant.kept),
+                lane=stream.lane,
+                writers=("relay",),
+                readers=(agency,),
+                fields=(*grant.fields, *(f"{path} ({word})" for path, word in grant.coarse.items())),
+                basis=cite(grant),
+                gate=grant.gate,
+                until=policy.expires.isoformat(),
+            )
+    quarantine = catalog.keeping["quarantine"]
+    for name in (*(quarantine_of(a.key) for a in catalog.agencies.values() if a.says), RELAY, WATCHES):
+        yield _own(name, quarantine)
+    yield _own(disclosure.TOPIC, catalog.keeping["disclosures"])
+
+
+def _own(name: str, keeping: Keeping) -> Topic:
+    return Topic(
+        name=name,
+        partitions=keeping.partitions,
+        retention_ms=milliseconds(keeping.retention),
+        compact=keeping.compact,
+        writers=("hub",),
+        readers=("ops",),
+    )
+
+
+def quarantine_of(agency: str) -> str:
+    """Where what an agency said and nobody could read or understand is kept, sealed."""
+    return f"quarantine.{agency.replace('_', '-')}"
+
+
+def milliseconds(period: str) -> int:
+    """`14 days` or `12 hours` in milliseconds; `forever` is -1, as Kafka writes it."""
+    if period == "forever":
+        return -1
+    number, unit = period.split()
+    return int(number) * UNITS[unit]
+
+
+def cite(grant: Grant) -> str:
+    """The ground of a grant on one line, as a register of processing would put it."""
+    basis = grant.basis
+    parts = [f"Art 6(1)({basis.article6})"]
+    if basis.article9:
+        parts.append(f"Art 9(2)({basis.article9})")
+    if basis.schedule1:
+        parts.append(f"DPA 2018 Sch 1 para {basis.schedule1}")
+    if basis.statute:
+        parts.append(basis.statute)
+    return "; ".join(parts)

@@ -1,0 +1,63 @@
+"""Transports: the world; each module has a Source, a Sink, or both, and none of them decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, Protocol
+
+
+class Answer(NamedTuple):
+    """What a sender is told, after the commit: counts of what became of its message, and the first fault."""
+
+    code: str = "accepted"
+    place: str = ""
+    mend: str = ""
+    events: int = 0
+    set_aside: int = 0
+    refused: int = 0
+    readable: bool = True
+
+    @property
+    def accepted(self) -> bool:
+        """Whether nothing in the message was refused."""
+        return self.code == "accepted"
+
+
+Receive = Callable[[str, str, bytes], Awaitable[Answer]]
+"""(agency, line, bytes) → the answer, awaited until everything that came of the bytes is committed in Kafka."""
+
+
+class Source(Protocol):
+    """A road on which agencies speak."""
+
+    async def start(self, receive: Receive) -> None:
+        """Begin to listen; returns once ready."""
+
+    async def stop(self) -> None:
+        """Stop listening; what was received is answered first."""
+
+
+class Delivery(NamedTuple):
+    """One thing to hand over: *message_id* is the same at every attempt."""
+
+    message_id: str
+    agency: str
+    stream: str
+    address: str
+    content_type: str
+    body: bytes
+    suffix: str
+
+
+class Sink(Protocol):
+    """A road on which an agency hears."""
+
+    async def deliver(self, delivery: Delivery) -> str:
+        """
+        Hand over, and return the partner's own acknowledgement.
+
+        Raises `TransportError` where it should be tried again, `Refused` where the partner never will take it.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,317 @@
+"""
+Files: folders that are watched, and folders that are filled; what the files hold is nobody's business here.
+
+File names are chosen by people and may name children: they stay in the folder and out of every log. A log line
+tells the inode instead, which `find -inum` leads back to the file wherever it was moved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import itertools
+import json
+import logging
+import os
+import random
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from hub.errors import Refused, TransportError
+from hub.transports import Answer, Delivery, Receive
+
+log = logging.getLogger(__name__)
+
+DONE, REFUSED = "done", "refused"
+_UNFINISHED = (".part", ".filepart", ".tmp", ".crdownload", "~")
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Mark(NamedTuple):
+    """What changes when a file does."""
+
+    device: int
+    inode: int
+    size: int
+    changed: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Mark:
+        """The mark of a file by its stat."""
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """One file of a watched folder, between looks: unchanged since when, and when it may be tried (monotonic)."""
+
+    mark: Mark
+    since: float
+    looks: int = 1
+    failures: int = 0
+    not_before: float = 0.0
+
+
+class FolderSource:
+    """
+    Watches one folder for each line; *lines* gives the folder of (agency, line), below *root*.
+
+    A file is taken once its size and time of change stayed the same over two looks and *settle* seconds (a sender
+    that writes `name.part` and renames it is safe at any speed). What was understood goes to `done/`, what could
+    not be read to `refused/`; where anything was refused, `<name>.why.json` beside it says what to do. Both moves
+    come after the answer: a file that is still there after a crash is read again, which makes no new events.
+    While the hub cannot commit, a line waits at its oldest file, so that files are taken in the order they came.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        lines: Mapping[tuple[str, str], str],
+        *,
+        every: float = 0.2,
+        settle: float = 1.0,
+        backoff: tuple[float, float] = (0.5, 30.0),
+        most_bytes: int = 50_000_000,
+    ) -> None:
+        for folder in lines.values():
+            if PurePath(folder).is_absolute() or ".." in PurePath(folder).parts:
+                raise ValueError("a line's folder lies below the root")
+        self._folders = {line: root / folder for line, folder in lines.items()}
+        self._every, self._settle, self._backoff, self._most = every, settle, backoff, most_bytes
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, receive: Receive) -> None:
+        """Make the folders where they are missing, and begin to watch; raises OSError where that cannot be."""
+        for folder in self._folders.values():
+            for part in (folder, folder / DONE, folder / REFUSED):
+                part.mkdir(mode=0o770, parents=True, exist_ok=True)
+        self._tasks = [
+            asyncio.create_task(self._watch(line, folder, receive), name=f"files {'/'.join(line)}")
+            for line, folder in self._folders.items()
+        ]
+
+    async def stop(self) -> None:
+        """Stop watching; the file that was received last is answered and put away first."""
+        self._stopping.set()
+        await asyncio.gather(*self._tasks)
+
+    async def _watch(self, line: tuple[str, str], folder: Path, receive: Receive) -> None:
+        seen: dict[str, _Seen] = {}
+        failures = 0
+        while not self._stopping.is_set():
+            pause = self._every
+            try:
+                for name, one in await asyncio.to_thread(_look, folder, seen, self._settle):
+                    if self._stopping.is_set():
+                        break
+                    await self._one(line, folder, name, one, receive)
+                failures = 0
+            except (TransportError, OSError) as error:
+                pause = self._pause(failures)
+                failures += 1
+                log.warning("files %s/%s: %s, again in %.1f s", *line, type(error).__name__, pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+
+    async def _one(self, line: tuple[str, str], folder: Path, name: str, one: _Seen, receive: Receive) -> None:
+        """Take one file; only a TransportError leaves here: what is wrong with one file does not stop the others."""
+        try:
+            data = await asyncio.to_thread(_read, folder, name, one.mark, self._most)
+            if data is None:
+                return
+            if len(data) > self._most:
+                mend = f"send at most {self._most // 1_000_000} MB in one file"
+                answer = Answer("files.too-large", "", mend, refused=1, readable=False)
+            else:
+                answer = await receive(*line, data)
+            await asyncio.to_thread(_put_away, folder, name, one.mark, answer)
+        except TransportError:
+            raise
+        except Exception as error:  # noqa: BLE001  one odd file, or a fault of ours: the line goes on, and it is told
+            pause = self._pause(one.failures)
+            one.failures += 1
+            one.not_before = time.monotonic() + pause
+            kind = type(error).__name__
+            log.error("files %s/%s: %s at inode %d, again in %.1f s", *line, kind, one.mark.inode, pause)
+        else:
+            counts = (answer.events, answer.set_aside, answer.refused)
+            log.info("files %s/%s: inode %d %s %s", *line, one.mark.inode, answer.code, counts)
+
+    def _pause(self, failures: int) -> float:
+        """Exponential with full jitter, so that lines that failed together do not come back together."""
+        first, most = self._backoff
+        return random.uniform(first / 2, max(first, min(most, first * 2.0 ** min(failures, 30))))  # noqa: S311
+
+
+def _look(folder: Path, seen: dict[str, _Seen], settle: float) -> list[tuple[str, _Seen]]:
+    """The files that are ready, oldest first; *seen* is brought up to date with what is there now."""
+    now = time.monotonic()
+    with _open(folder) as here, os.scandir(here) as entries:
+        there: dict[str, Mark] = {}
+        for entry in entries:
+            if entry.name.startswith((".", "~")) or entry.name.lower().endswith(_UNFINISHED):
+                continue
+            with suppress(FileNotFoundError):
+                found = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode):
+                    there[entry.name] = Mark.of(found)
+    for name in seen.keys() - there.keys():
+        del seen[name]
+    for name, mark in there.items():
+        if name in seen and seen[name].mark == mark:
+            seen[name].looks += 1
+        else:
+            seen[name] = _Seen(mark, now)
+    ready = [
+        (name, one)
+        for name, one in seen.items()
+        if one.looks > 1 and now - one.since >= settle and now >= one.not_before
+    ]
+    return sorted(ready, key=lambda pair: (pair[1].mark.changed, pair[0]))
+
+
+def _read(folder: Path, name: str, mark: Mark, most: int) -> bytes | None:
+    """The bytes of a file (one more than *most* where it holds more), or None where it is not as it was."""
+    with _open(folder) as here:
+        try:
+            file = os.open(name, _READ, dir_fd=here)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(file, "rb") as stream:
+            before = os.fstat(file)
+            data = stream.read(most + 1) if stat.S_ISREG(before.st_mode) else b""
+            unchanged = Mark.of(before) == mark == Mark.of(os.fstat(file))
+    return data if unchanged else None
+
+
+def _put_away(folder: Path, name: str, mark: Mark, answer: Answer) -> None:
+    """
+    Move a file that was answered, never over another; whatever replaced it in the meantime is put back.
+
+    The move comes first and the look at what was moved second: the other way round a file could slip in between.
+    """
+    with _open(folder) as here, _open(DONE if answer.readable else REFUSED, here) as there:
+        kept = _reserve(there, name)
+        why = None if answer.accepted else _reserve(there, f"{kept}.why.json")
+        if why is not None:
+            _write(there, why, _reasons(answer), os.O_TRUNC)
+        try:
+            os.rename(name, kept, src_dir_fd=here, dst_dir_fd=there)
+            if Mark.of(os.stat(kept, dir_fd=there, follow_symlinks=False)) == mark:
+                return
+            os.rename(kept, _reserve(here, name), src_dir_fd=there, dst_dir_fd=here)
+        except FileNotFoundError:  # the sender took it back
+            os.unlink(kept, dir_fd=there)
+        if why is not None:
+            os.unlink(why, dir_fd=there)
+
+
+def _reasons(answer: Answer) -> bytes:
+    reasons = {"code": answer.code, "place": answer.place, "mend": answer.mend}
+    counts = {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused}
+    return json.dumps(reasons | counts, indent=2).encode() + b"\n"
+
+
+def _reserve(folder: int, name: str) -> str:
+    """Make an empty file under *name*, or the next free name like it, and return that name."""
+    if len(os.fsencode(name)) > 200:  # there must be room for a number and .why.json within the usual 255 bytes
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32] + PurePath(name).suffix[:20]
+    parts = PurePath(name)
+    for number in itertools.count(1):
+        free = name if number == 1 else f"{parts.stem}.{number}{parts.suffix}"
+        with suppress(FileExistsError):
+            _write(folder, free, b"", os.O_EXCL)
+            return free
+    raise AssertionError  # count() has no end
+
+
+def _write(folder: int, name: str, content: bytes, how: int) -> None:
+    """Write a whole file below an open *folder* and see it on disk."""
+    with os.fdopen(os.open(name, _NEW | how, 0o640, dir_fd=folder), "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def _open(folder: Path | str, above: int | None = None) -> Iterator[int]:
+    """A folder's descriptor: all that happens in it then happens in this folder, whatever its name becomes."""
+    descriptor = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,180}(\.[a-z0-9]{1,8}){1,3}")
+
+
+class FolderSink:
+    """
+    Fills `<root>/<agency>/[<address>/]<stream>-<message id><suffix>`; a file appears whole or not at all.
+
+    *root* itself is never made: where it is missing a share is not mounted, and that is tried again.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def deliver(self, delivery: Delivery) -> str:
+        """
+        Write the file, and return its name once it is on disk; the same delivery again changes nothing.
+
+        Raises `Refused` where the address or a name could lead elsewhere, and where another content lies under the
+        name; `TransportError` where the disk says no.
+        """
+        try:
+            return await asyncio.to_thread(self._deliver, delivery)
+        except OSError as error:
+            code = errno.errorcode.get(error.errno or 0, "EIO")
+            raise TransportError(f"files: {code}: look at the folder, its disk and its rights") from None
+
+    async def close(self) -> None:
+        """Nothing stays open between deliveries."""
+
+    def _deliver(self, delivery: Delivery) -> str:
+        folders = (delivery.agency, delivery.address) if delivery.address else (delivery.agency,)
+        if not all(_PART.fullmatch(folder) for folder in folders):
+            raise Refused("files: the address is not the name of a folder; letters, digits, - and _ are")
+        name = f"{delivery.stream}-{delivery.message_id}{delivery.suffix}"
+        if not _NAME.fullmatch(name):
+            raise Refused("files: the stream, the message id or the suffix is not fit for a file name")
+        with ExitStack() as stack:
+            here = stack.enter_context(_open(self._root.resolve()))
+            for folder in folders:
+                with suppress(FileExistsError):
+                    os.mkdir(folder, 0o770, dir_fd=here)
+                    os.fsync(here)
+                here = stack.enter_context(_open(folder, here))
+            if not _lies_there(here, name, delivery.body):
+                _write(here, f"{name}.part", delivery.body, os.O_TRUNC)
+                os.rename(f"{name}.part", name, src_dir_fd=here, dst_dir_fd=here)
+            os.fsync(here)
+        return name
+
+
+def _lies_there(folder: int, name: str, body: bytes) -> bool:
+    """Whether *body* was delivered before; raises `Refused` where something else lies under its name."""
+    try:
+        file = os.open(name, _READ, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    with os.fdopen(file, "rb") as stream:
+        same = os.fstat(file).st_size == len(body)
+        if same and hashlib.file_digest(stream, "sha256").digest() == hashlib.sha256(body).digest():
+            return True
+    raise Refused("files: another content lies under this message's name; see who changed it")

@@ -1,0 +1,268 @@
+"""HTTPS: agencies post to us and are answered after the commit, and we post to them; no message is understood here."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import re
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from hub.agency import Format
+from hub.errors import Refused, TransportError
+from hub.transports import Delivery, Receive
+from hub.transports.problem import answered, later, named, problem, too_large
+
+LARGEST_BODY: Final = 1024 * 1024  # bytes
+LARGEST_ANSWER: Final = 256 * 1024  # bytes of a partner's answer that are looked at
+BODY_SECONDS: Final = 30.0  # from the end of a request's head to the end of its body
+MOST_AT_ONCE: Final = 100  # requests of which the body is being read or committed
+GRACE_SECONDS: Final = 30.0  # for what was received before a stop to be answered
+LONGEST_WAIT: Final = 300.0  # seconds a partner can make us wait by one Retry-After
+
+MEDIA_TYPES: Final[Mapping[Format, frozenset[str]]] = {
+    "json": frozenset({"application/json"}),
+    "fhir": frozenset({"application/fhir+json", "application/json"}),
+    "csv": frozenset({"text/csv"}),
+    "hl7": frozenset({"x-application/hl7-v2+er7", "application/hl7-v2"}),
+    "avro": frozenset({"application/avro"}),
+}
+
+_wire = logging.getLogger("hub.https")  # for what aiohttp says of requests that are not HTTP
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}")
+_AGAIN: Final = frozenset({408, 425, 429})
+# FHIR R4 issue types of which the specification says that the same content may be sent again
+_PASSING: Final = frozenset({"transient", "lock-error", "no-store", "timeout", "throttled"})
+
+
+def _without_content(record: logging.LogRecord) -> bool:
+    """Keep out of the log the bytes over which aiohttp stumbled: that it did is all that is said."""
+    record.msg, record.args, record.exc_info, record.exc_text = "a request could not be served", (), None, None
+    return True
+
+
+_wire.addFilter(_without_content)
+
+
+class HttpsSource:
+    """
+    A listener for the lines that agencies speak by HTTPS: `POST /<agency>/<line>` with a bearer token.
+
+    *lines* maps each path to its format; *tokens* each agency to its token, which opens its own lines only. What is
+    received is answered after *receive* came back, that is after the commit: 200 where all of it was accepted, 422
+    where some was refused and 400 where it was not readable (both are kept in quarantine), 503 where it could not
+    be kept and must be sent again. Refusals are problems (RFC 9457) that say code, place and what to do, and never
+    repeat what was sent.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        lines: Mapping[str, Format],
+        tokens: Mapping[str, str],
+        ssl_context: ssl.SSLContext,
+    ) -> None:
+        if any(len(token) < 16 for token in tokens.values()):
+            raise ValueError("a token is at least 16 characters; make one with: openssl rand -hex 32")
+        if len(set(tokens.values())) != len(tokens):
+            raise ValueError("two agencies have the same token; give each its own")
+        self._host, self._wanted_port, self._ssl = host, port, ssl_context
+        self._lines = dict(lines)
+        self._tokens = {agency: _digest(token) for agency, token in tokens.items()}
+        self._receive: Receive | None = None
+        self._runner: web.AppRunner | None = None
+        self._at_once = 0
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, once started; where 0 was asked for, the one the system gave."""
+        if self._runner is None or not self._runner.addresses:
+            raise RuntimeError("not started")
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    async def start(self, receive: Receive) -> None:
+        """Begin to listen; returns once ready. Raises OSError where the port is not to be had."""
+        self._receive = receive
+        app = web.Application(client_max_size=LARGEST_BODY, middlewares=[named])
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        runner = web.AppRunner(app, access_log=None, logger=_wire, shutdown_timeout=GRACE_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._wanted_port, ssl_context=self._ssl).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """Stop listening; what was received is answered first."""
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        caller = self._caller(request)
+        if caller is None:
+            return problem(401, "unauthenticated", mend="send your agency's bearer token")
+        agency, _, line = request.path.removeprefix("/").partition("/")
+        if agency != caller and agency in self._tokens:
+            return problem(403, "forbidden", mend="this line belongs to another agency")
+        wanted = self._lines.get(request.path)
+        if wanted is None:
+            return problem(404, "no-such-line", mend="post to /<agency>/<line>")
+        if request.method != "POST":
+            return problem(405, "method", mend="use POST", headers={"Allow": "POST"})
+        if request.content_type not in MEDIA_TYPES[wanted]:
+            accepted = ", ".join(sorted(MEDIA_TYPES[wanted]))
+            return problem(415, "media-type", "Content-Type", f"send one of: {accepted}")
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return problem(415, "encoding", "Content-Encoding", "send it uncompressed")
+        if (request.content_length or 0) > LARGEST_BODY:
+            return too_large(LARGEST_BODY)
+        if self._at_once >= MOST_AT_ONCE:
+            return later("busy")
+        self._at_once += 1
+        try:
+            return await self._take(request, agency, line)
+        finally:
+            self._at_once -= 1
+
+    async def _take(self, request: web.Request, agency: str, line: str) -> web.Response:
+        assert self._receive is not None  # noqa: S101  start() set it before the first request
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return too_large(LARGEST_BODY)
+        except TimeoutError:
+            return problem(408, "too-slow", mend=f"send the whole body within {BODY_SECONDS:.0f} seconds")
+        try:
+            answer = await self._receive(agency, line, body)
+        except TransportError:
+            return later("not-kept")
+        return answered(answer)
+
+    def _caller(self, request: web.Request) -> str | None:
+        """The agency whose token this is; every token is compared, each in constant time."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        shown = _digest(token.strip())
+        known = [agency for agency, digest in self._tokens.items() if hmac.compare_digest(digest, shown)]
+        return known[0] if known and scheme.lower() == "bearer" else None
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+class HttpsSink:
+    """
+    An agency's own HTTPS address: each delivery is posted with its message id as Idempotency-Key.
+
+    `{address}` in *url* stands for the one of a family of like recipients. 2xx is the acknowledgement, and for FHIR
+    only where no OperationOutcome or message response in the answer says otherwise. 408, 425, 429, 5xx, time-outs
+    and broken connections are tried again, and not before what Retry-After asks (five minutes at most); everything
+    else, redirections with it, is refused: what was meant for one place is never taken to another.
+    """
+
+    def __init__(
+        self, url: str, token: str | None, ssl_context: ssl.SSLContext | None = None, timeout: float = 30.0
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or parts.username or "{" in parts.netloc:
+            raise ValueError("a delivery address starts with https:// and names its host, without a password")
+        self._url, self._token = url, token
+        self._ssl: ssl.SSLContext | bool = ssl_context if ssl_context is not None else True
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+        self._not_before = 0.0  # of the loop's clock
+
+    async def deliver(self, delivery: Delivery) -> str:
+        """Post it; returns the status, such as `200`. Raises `Refused` or `TransportError`, without content."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._not_before:
+            raise TransportError("https: the partner asked to wait (Retry-After)")
+        url = self._address(delivery.address)
+        headers = {"Content-Type": delivery.content_type, "Idempotency-Key": delivery.message_id}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        is_fhir = delivery.content_type.partition(";")[0].strip() == "application/fhir+json"
+        if is_fhir:
+            headers["Accept"] = "application/fhir+json"
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self._ssl),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=self._timeout,
+            )
+        try:
+            async with self._session.post(url, data=delivery.body, headers=headers, allow_redirects=False) as response:
+                status, retry_after = response.status, response.headers.get("Retry-After", "")
+                answer = await _start_of(response) if is_fhir and 200 <= status < 300 else b""
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            raise TransportError(f"https: no answer ({type(error).__name__})") from None
+        if status in _AGAIN or status >= 500:
+            self._not_before = loop.time() + _seconds(retry_after)
+            raise TransportError(f"https: status {status}")
+        if not 200 <= status < 300:
+            raise Refused(f"https: status {status}")
+        if answer:
+            _check_outcome(status, answer)
+        return str(status)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    def _address(self, address: str) -> URL:
+        if "{address}" not in self._url:
+            return URL(self._url, encoded=True)
+        if _ADDRESS.fullmatch(address) is None:  # letters, digits and a few marks: nothing that leaves its place
+            raise Refused("https: the address of this recipient cannot stand in a URL")
+        return URL(self._url.replace("{address}", address), encoded=True)
+
+
+async def _start_of(response: aiohttp.ClientResponse) -> bytes:
+    """The answer, or nothing where it is too large to be looked at whole."""
+    body = await response.content.read(LARGEST_ANSWER + 1)
+    while len(body) <= LARGEST_ANSWER and (more := await response.content.read(LARGEST_ANSWER + 1 - len(body))):
+        body += more
+    return body if len(body) <= LARGEST_ANSWER else b""
+
+
+def _check_outcome(status: int, answer: bytes) -> None:
+    from hub.formats import fhir  # noqa: PLC0415  slow to import, and only a FHIR partner's answers need it
+
+    said = fhir.outcome_of(answer)
+    kind, _, code = said.partition(".")
+    if said == "response.transient-error" or (kind in ("error", "fatal") and code in _PASSING):
+        raise TransportError(f"https: status {status}, outcome {said}")
+    if kind in ("error", "fatal", "response"):
+        raise Refused(f"https: status {status}, outcome {said}")
+
+
+def _seconds(retry_after: str) -> float:
+    """Retry-After as seconds from now (RFC 9110 §10.2.3): a number or a date; 0 for what is neither."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        wanted = float(text[:9])
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except (TypeError, ValueError):
+            return 0.0
+        wanted = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(wanted, 0.0), LONGEST_WAIT)

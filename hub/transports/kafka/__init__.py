@@ -1,0 +1,26 @@
+"""Kafka: the only room that speaks to a cluster, through librdkafka; the relay above it is the one other importer."""
+
+from hub.transports.kafka.clients import consumer_settings, producer_settings
+from hub.transports.kafka.committer import Committer, Fenced
+from hub.transports.kafka.groups import begin_groups
+from hub.transports.kafka.inflow import KafkaInflow
+from hub.transports.kafka.lag import Lag, lags
+from hub.transports.kafka.reading import Stored, read_topic
+from hub.transports.kafka.topics import Cluster, TopicWanted, cluster, ensure_topics
+
+__all__ = [
+    "Cluster",
+    "Committer",
+    "Fenced",
+    "KafkaInflow",
+    "Lag",
+    "Stored",
+    "TopicWanted",
+    "begin_groups",
+    "cluster",
+    "consumer_settings",
+    "ensure_topics",
+    "lags",
+    "producer_settings",
+    "read_topic",
+]

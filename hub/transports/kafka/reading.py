@@ -1,0 +1,161 @@
+"""Reading topics from outside any group: what lies in one, from where to where; nobody's offsets are moved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import OffsetSpec as _Spec  # type: ignore[attr-defined]  # their stub forgets to export it
+
+from hub.envelope import Record
+from hub.errors import TransportError
+from hub.transports.kafka.clients import LOGGER, Extra, admin, consumer_settings, trouble
+
+FIRST: Any = _Spec.earliest()  # type: ignore[no-untyped-call]  # untyped in their stub
+END: Any = _Spec.latest()  # type: ignore[no-untyped-call]  # untyped in their stub
+
+Place = tuple[str, int]
+"""A topic and a partition."""
+
+
+class Stored(NamedTuple):
+    """A record where it lies; *time* is the one that Kafka keeps with it."""
+
+    record: Record
+    partition: int
+    offset: int
+    time: datetime
+
+
+def read_topic(
+    bootstrap: str,
+    topic: str,
+    extra: Extra | None = None,
+    *,
+    start: Mapping[int, int] | None = None,
+    timeout: float = 10.0,
+) -> Iterator[Stored]:
+    """
+    Every committed record of *topic*, up to where each partition ends at the moment of the call.
+
+    Each partition is in order, and partitions are interleaved. *start* maps the partitions wanted to the offsets to
+    begin at; without it all are read from their beginning. Raises `TransportError` where the topic does not exist,
+    or nothing comes for *timeout* seconds.
+    """
+    client = admin(bootstrap, extra)
+    try:
+        every = places(client, [topic], timeout)
+        ends = offsets(client, every, END, timeout)
+        begins = offsets(client, every, FIRST, timeout)
+    except KafkaException as error:
+        raise trouble(error, f"looking at topic {topic}") from error
+    if start is not None:
+        begins = {place: max(begin, start[place[1]]) for place, begin in begins.items() if place[1] in start}
+    return _read(bootstrap, {place: (begin, ends[place]) for place, begin in begins.items()}, extra, timeout)
+
+
+def _read(
+    bootstrap: str, spans: Mapping[Place, tuple[int, int]], extra: Extra | None, timeout: float
+) -> Iterator[Stored]:
+    with looking(bootstrap, extra) as consumer:
+        yield from walk(consumer, spans, timeout)
+
+
+def walk(
+    consumer: Consumer,
+    spans: Mapping[Place, tuple[int, int]],
+    timeout: float,
+    enough: Callable[[Place], bool] = lambda place: False,
+) -> Iterator[Stored]:
+    """
+    The committed records in each span [from, to), until each has reached its end or there is *enough* of it.
+
+    The end of a span is seen either by a record at or past its last offset, or by the end of the partition: what
+    lies before the end may be aborted records and markers only, which are never handed out.
+    """
+    wanted = {place: span for place, span in spans.items() if span[0] < span[1]}
+    consumer.assign([TopicPartition(*place, span[0]) for place, span in wanted.items()])
+    deadline = time.monotonic() + timeout
+    while wanted:
+        message = consumer.poll(0.2)
+        if message is None:
+            if time.monotonic() > deadline:
+                topic = next(iter(wanted))[0]
+                raise TransportError(f"Kafka handed out nothing of {topic} for {timeout:g} s; see that its brokers run")
+            continue
+        place = (str(message.topic()), _number(message.partition()))
+        fault = message.error()
+        if fault is not None and fault.code() != KafkaError._PARTITION_EOF:
+            raise trouble(fault, "reading")
+        if place not in wanted:
+            continue
+        deadline = time.monotonic() + timeout
+        end = wanted[place][1]
+        offset = _number(message.offset())
+        if fault is None and offset < end:
+            yield stored(message)
+        if fault is not None or offset >= end - 1 or enough(place):
+            del wanted[place]
+            consumer.incremental_unassign([TopicPartition(*place)])
+    consumer.unassign()
+
+
+@contextmanager
+def looking(bootstrap: str, extra: Extra | None) -> Iterator[Consumer]:
+    """A consumer that is in no group, and whose look at many partitions does not fetch their whole backlog."""
+    settings = consumer_settings(bootstrap, "hub-looking", extra) | {
+        "enable.partition.eof": True,
+        "queued.max.messages.kbytes": 4096,
+        "fetch.message.max.bytes": 262_144,
+    }
+    consumer = Consumer(settings, logger=LOGGER)
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def places(client: AdminClient, topics: Collection[str], timeout: float) -> list[Place]:
+    """The partitions of *topics*, sorted; raises `TransportError` where one does not exist."""
+    present = client.list_topics(timeout=timeout).topics
+    for topic in topics:
+        if topic not in present:
+            raise TransportError(f"Kafka has no topic {topic}; `hub run` makes it at start")
+    return sorted((topic, partition) for topic in topics for partition in present[topic].partitions)
+
+
+def offsets(
+    client: AdminClient,
+    of: Collection[Place],
+    which: Any,
+    timeout: float,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> dict[Place, int]:
+    """The `FIRST` offset in the log or its `END`: what is committed ends before the first open transaction."""
+    if not of:
+        return {}
+    asked = client.list_offsets(
+        {TopicPartition(*place): which for place in of}, isolation_level=isolation, request_timeout=timeout
+    )
+    return {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
+
+
+def stored(message: Message) -> Stored:
+    given = cast("list[tuple[str, str | bytes | None]]", message.headers() or [])  # a mapping only on the way in
+    headers = tuple((name, _bytes(value)) for name, value in given)
+    record = Record(str(message.topic()), message.key(), message.value(), headers)
+    moment = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+    return Stored(record, _number(message.partition()), _number(message.offset()), moment)
+
+
+def _number(number: int | None) -> int:
+    return -1 if number is None else number
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""

@@ -1,0 +1,333 @@
+"""MLLP: frames on a TCP connection, each answered by an acknowledgement; what a frame says is not understood here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl as tls
+from datetime import UTC, datetime
+
+from hub.errors import Refused, TransportError, Unreadable
+from hub.formats import hl7
+from hub.formats.hl7_write import Outcome, acknowledge, answer_code, header
+from hub.log import note
+from hub.transports import Answer, Delivery, Receive
+
+BEGIN, END = b"\x0b", b"\x1c\r"
+LONGEST_FRAME = 1024 * 1024  # bytes
+FRAME_SECONDS = 10.0  # from a frame's first byte to its last
+MOST_CONNECTIONS = 100
+GRACE_SECONDS = 30.0  # for what was received before a stop to be answered
+HANDSHAKE_SECONDS = 10.0
+CLOSING_SECONDS = 5.0
+
+
+class Framer:
+    """Cuts a stream of bytes into frames; *fault* says, by a code, why it takes no more."""
+
+    def __init__(self, longest: int = LONGEST_FRAME) -> None:
+        self.fault = ""
+        self._longest = longest
+        self._buffer = bytearray()
+        self._seen = 0
+
+    @property
+    def partial(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return bool(self._buffer)
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """
+        The frames that *chunk* completes, without their framing.
+
+        Between frames only line ends may stand, which some senders add; anything else, a frame within a frame, an
+        end without its CR or a frame that is too long is a fault, after which nobody can say where a message is.
+        """
+        frames: list[bytes] = []
+        self._buffer += chunk
+        while not self.fault:
+            if not self._seen:
+                del self._buffer[: len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))]
+            if not self._buffer:
+                break
+            if not self._buffer.startswith(BEGIN):
+                self.fault = "mllp.garbage"
+                break
+            end = self._buffer.find(END[:1], max(self._seen, 1))
+            again = self._buffer.find(BEGIN, max(self._seen, 1), end if end >= 0 else len(self._buffer))
+            if again >= 0:
+                self.fault = "mllp.unfinished"
+            elif (end if end >= 0 else len(self._buffer)) - 1 > self._longest:
+                self.fault = "mllp.too-long"
+            elif end < 0 or end + 1 == len(self._buffer):
+                self._seen = len(self._buffer) if end < 0 else end
+                break
+            elif self._buffer[end + 1 : end + 2] != END[1:]:
+                self.fault = "mllp.end"
+            else:
+                frames.append(bytes(self._buffer[1:end]))
+                del self._buffer[: end + 2]
+                self._seen = 0
+        return frames
+
+
+class MllpSource:
+    """
+    A listener for one agency's line: many frames on a connection, answered one by one and in order.
+
+    A frame is acknowledged after *receive* came back, that is after the commit: accepted, or in error where it was
+    read but refused or where the hub itself could not, or rejected where it was not readable. When frames can no
+    longer be told apart the connection is closed without an answer, so that the sender sends again.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        agency: str,
+        line: str,
+        ssl: tls.SSLContext | None = None,
+        *,
+        frame_seconds: float = FRAME_SECONDS,
+        most_connections: int = MOST_CONNECTIONS,
+    ) -> None:
+        self.agency, self.line = agency, line
+        self._where = (host, port)
+        self._ssl = ssl
+        self._frame_seconds = frame_seconds
+        self._most = most_connections
+        self._server: asyncio.Server | None = None
+        self._receive: Receive | None = None
+        self._tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._busy: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also where 0 was asked for; raises RuntimeError before `start`."""
+        if self._server is None:
+            raise RuntimeError("not started")
+        number: int = self._server.sockets[0].getsockname()[1]
+        return number
+
+    async def start(self, receive: Receive) -> None:
+        """Begin to listen; raises OSError where the address cannot be had."""
+        self._receive, self._stopping = receive, False
+        self._server = await asyncio.start_server(
+            self._connected,
+            *self._where,
+            ssl=self._ssl,
+            limit=2**17,
+            ssl_handshake_timeout=None if self._ssl is None else HANDSHAKE_SECONDS,
+            ssl_shutdown_timeout=None if self._ssl is None else CLOSING_SECONDS,
+        )
+
+    async def stop(self) -> None:
+        """Stop listening; frames that were received whole are answered first."""
+        self._stopping = True
+        if self._server is not None:
+            self._server.close()
+        for task, writer in self._tasks.items():
+            if task not in self._busy:
+                writer.close()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=CLOSING_SECONDS)
+        self._server = None
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or self._stopping or len(self._tasks) >= self._most:
+            if not self._stopping:
+                self._note("mllp.too-many-connections")
+            await _close(writer)
+            return
+        self._tasks[task] = writer
+        try:
+            if (fault := await self._converse(task, reader, writer)) and not self._stopping:
+                self._note(fault)
+        except OSError as gone:
+            self._note("mllp.connection-lost", type(gone).__name__)
+        finally:
+            await _close(writer)
+            del self._tasks[task]
+
+    async def _converse(
+        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> str:
+        """Take frames and answer them until the sender goes, a stop, or a fault, whose code is returned."""
+        framer = Framer()
+        deadline: float | None = None
+        clock = asyncio.get_running_loop().time
+        while not self._stopping:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    chunk = await reader.read(2**16)
+            except TimeoutError:
+                return "mllp.too-slow"
+            if not chunk:
+                return "mllp.unfinished" if framer.partial else ""
+            frames = framer.feed(chunk)
+            self._busy.add(task)
+            try:
+                for frame in frames:
+                    await self._take(frame, writer)
+            finally:
+                self._busy.discard(task)
+            if framer.fault:
+                return framer.fault
+            if not framer.partial:
+                deadline = None
+            elif frames or deadline is None:
+                deadline = clock() + self._frame_seconds
+        return ""
+
+    async def _take(self, frame: bytes, writer: asyncio.StreamWriter) -> None:
+        answer = await self._answer(frame)
+        if answer is not None:
+            writer.write(BEGIN + answer + END)
+            async with asyncio.timeout(self._frame_seconds):  # a TimeoutError is an OSError: the sender is gone
+                await writer.drain()
+
+    async def _answer(self, frame: bytes) -> bytes | None:
+        """The acknowledgement of one frame, or None where its sender wants none."""
+        assert self._receive is not None  # noqa: S101  there is no connection before start
+        outcome: Outcome
+        try:
+            told, error = await self._receive(self.agency, self.line, frame), 102
+        except Exception as fault:  # noqa: BLE001  whatever happened, it is not committed: the sender must keep it
+            self._note("hub.unavailable", type(fault).__name__)
+            told, error = Answer("hub.unavailable", "", "not taken; send it again"), 207
+        if told.accepted:
+            outcome = "accepted"
+        elif told.readable:
+            outcome = "error"
+        else:
+            outcome, error = "rejected", 100
+        code = answer_code(header(frame), outcome)
+        if code is None:
+            return None
+        now = datetime.now(UTC)
+        if outcome == "accepted":
+            return acknowledge(frame, code, at=now)
+        return acknowledge(frame, code, at=now, error=error, reason=told.code, place=told.place, mend=told.mend)
+
+    def _note(self, code: str, kind: str = "") -> None:
+        note("mllp", code, level=logging.WARNING, agency=self.agency, line=self.line, kind=kind)
+
+
+class MllpSink:
+    """
+    One partner's listener: each message is sent and its acknowledgement awaited before the next.
+
+    Only an acknowledgement whose MSA-2 is the MSH-10 of what was sent counts. After anything else the connection is
+    closed, so that a late answer is never taken for another message's.
+    """
+
+    def __init__(self, host: str, port: int, ssl: tls.SSLContext | None = None, timeout: float = 30.0) -> None:
+        self._where = (host, port)
+        self._ssl = ssl
+        self._timeout = timeout
+        self._lock = asyncio.Lock()
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def deliver(self, delivery: Delivery) -> str:
+        """
+        Send one HL7 message; returns MSA-1 where the partner accepted it (AA or CA).
+
+        Raises `TransportError` where it should be tried again (AE, CE, no answer, another's answer), `Refused` where
+        the partner rejected it (AR, CR) or it cannot be sent at all.
+        """
+        control_id = header(delivery.body).at(10)
+        if not control_id or BEGIN in delivery.body or END[:1] in delivery.body:
+            raise Refused("mllp.unsendable: a message needs MSH-10 and must be free of framing characters")
+        async with self._lock:
+            try:
+                frame = await self._exchange(BEGIN + delivery.body + END)
+                return _judge(frame, control_id)
+            except _WrongAnswer as fault:
+                await self._drop()
+                raise TransportError(f"{fault}: the answer is not this message's acknowledgement") from None
+            except TimeoutError:
+                await self._drop()
+                raise TransportError("mllp.no-answer: the partner did not acknowledge in time") from None
+            except OSError as fault:
+                await self._drop()
+                raise TransportError(f"mllp.connection-lost: {type(fault).__name__}") from None
+            except asyncio.CancelledError:
+                await self._drop()
+                raise
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        async with self._lock:
+            await self._drop()
+
+    async def _exchange(self, framed: bytes) -> bytes:
+        """The partner's answer; a kept connection that turns out to be gone is opened once more."""
+        async with asyncio.timeout(self._timeout):
+            if self._streams is not None:
+                try:
+                    return await self._ask(framed, *self._streams)
+                except ConnectionError:
+                    await self._drop()
+            self._streams = await asyncio.open_connection(*self._where, ssl=self._ssl)
+            return await self._ask(framed, *self._streams)
+
+    async def _ask(self, framed: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        if reader.at_eof() or writer.is_closing():
+            raise ConnectionResetError
+        writer.write(framed)
+        await writer.drain()
+        framer = Framer()
+        while True:
+            chunk = await reader.read(2**16)
+            if not chunk:
+                raise ConnectionResetError
+            frames = framer.feed(chunk)
+            if framer.fault or len(frames) > 1 or (frames and framer.partial):
+                raise _WrongAnswer(framer.fault or "mllp.two-answers")
+            if frames:
+                return frames[0]
+
+    async def _drop(self) -> None:
+        if self._streams is not None:
+            _, writer = self._streams
+            self._streams = None
+            await _close(writer)
+
+
+class _WrongAnswer(Exception):
+    """What came is no acknowledgement of what was sent; the text is a code."""
+
+
+def _judge(frame: bytes, control_id: str) -> str:
+    try:
+        answer = hl7.read(frame, "iso-8859-1")
+    except Unreadable:
+        raise _WrongAnswer("mllp.unreadable-answer") from None
+    code = answer["MSA-1"].upper()
+    if answer["MSA-2"] != control_id:
+        raise _WrongAnswer("mllp.another-answer")
+    if code in ("AA", "CA"):
+        return code
+    if code in ("AR", "CR"):
+        raise Refused(f"mllp.rejected: the partner answered {code}")
+    if code in ("AE", "CE"):
+        raise TransportError(f"mllp.error: the partner answered {code}")
+    raise _WrongAnswer("mllp.unknown-code")
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close, and wait for it, but not for ever and not for a farewell that the other side owes."""
+    writer.close()
+    try:
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await writer.wait_closed()
+    except TimeoutError:
+        writer.transport.abort()
+    except OSError:
+        pass  # it was gone already

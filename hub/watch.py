@@ -1,0 +1,83 @@
+"""Watches: what needs memory or a clock, as two pure functions; where the memory is kept is elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from hub.envelope import Envelope
+from hub.stream import Event
+
+State = dict[str, Any]
+Remember = Callable[[State | None, Mapping[str, Any], datetime], State | None]
+
+
+class Judge(Protocol):
+    """Yields the events that come of one event of the judged stream."""
+
+    def __call__(
+        self, values: Mapping[str, Any], state: State | None, papers: Envelope, /, *, now: datetime, caught_up: bool
+    ) -> Iterator[Event]:
+        """
+        What follows from *values*, given the *state* remembered of the same Kafka key.
+
+        *papers* are the judged event's own; *caught_up* is False where the memory may lack something that had been
+        said before this event was taken up, so that what is absent from *state* proves nothing.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """
+    One join of two streams whose Kafka keys are the same pseudonym.
+
+    Every event of *keeps* is given to *remember*, which returns the new state of its Kafka key: what JSON can hold,
+    or None to forget. Its third argument is the moment the hub took that event in, so that the same events
+    give the same state at any replay; and because an event can be given again after a restart, remembering what is
+    already known must change nothing. Every event of *on* is given to *judge*, and what it yields goes to *emits*.
+    """
+
+    name: str
+    keeps: str
+    on: str
+    emits: str
+    remember: Remember
+    judge: Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """
+    What is held of one Kafka key: the watch's own *state*, and *doubts*, the ids of kept events it could not take in.
+
+    While there is a doubt nothing that is absent from the state proves anything, so no judgement is caught up.
+    """
+
+    state: State | None = None
+    doubts: tuple[str, ...] = ()
+
+    def knowing(self, state: State | None, event_id: str) -> Memory:
+        """The memory after *event_id* was taken in; a doubt about that same event, replayed, is over."""
+        return Memory(state, tuple(doubt for doubt in self.doubts if doubt != event_id))
+
+    def doubting(self, event_id: str) -> Memory:
+        """The memory after *event_id* could not be taken in."""
+        return self if event_id in self.doubts else replace(self, doubts=(*self.doubts, event_id))
+
+    def pack(self) -> bytes | None:
+        """As bytes, the same for the same memory; None where there is nothing to keep."""
+        if self.state is None and not self.doubts:
+            return None
+        held = {"state": self.state, "doubts": sorted(self.doubts)}
+        return json.dumps(held, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+    @classmethod
+    def unpack(cls, data: bytes | None) -> Memory:
+        """Back from bytes; raises ValueError or KeyError where they are not a memory."""
+        if data is None:
+            return cls()
+        held = json.loads(data)
+        return cls(held["state"], tuple(held["doubts"]))

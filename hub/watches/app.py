@@ -1,0 +1,152 @@
+"""The Faust application: two agents for each watch, and no event acknowledged before its work is committed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+
+from hub.catalog import Catalog
+from hub.errors import HubError, MessageError, TransportError
+from hub.keys import Keys
+from hub.log import note
+from hub.watches.bounds import App, Consumer, Table, Tables, Transport
+from hub.watches.changelog import GROUP, co_parted, security
+from hub.watches.ground import Ground
+from hub.watches.progress import Progress
+from hub.watches.watching import Taken, Watching
+
+
+def build(
+    catalog: Catalog,
+    keys: Keys,
+    *,
+    bootstrap: str,
+    state_dir: Path,
+    partitions: Mapping[str, int],
+    replication: int = 1,
+    kafka: Mapping[str, str] | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> faust.App:
+    """
+    The Faust application that runs every watch of *catalog*; to be called in the loop that will run it.
+
+    *bootstrap* is `host:port,host:port`, *partitions* says how many each topic has, and *kafka* are settings as
+    librdkafka names them (`sasl.username` …). Raises CatalogError where a watch's two topics are not parted alike.
+    """
+    co_parted(catalog, partitions)
+    app = App(
+        GROUP,
+        id_format="{id}",
+        broker=[f"kafka://{server.strip()}" for server in bootstrap.split(",")],
+        broker_credentials=_credentials(security(kafka or {})),
+        broker_commit_interval=0.5,
+        broker_heartbeat_interval=1.0,
+        broker_session_timeout=6.0,  # the least a broker takes: how long a killed process is missed
+        broker_request_timeout=30.0,
+        producer_request_timeout=30.0,
+        producer_linger=0.0,
+        producer_max_request_size=4 * 1024 * 1024,
+        consumer_auto_offset_reset="earliest",
+        processing_guarantee="at_least_once",
+        key_serializer="raw",
+        value_serializer="raw",
+        store="memory://",
+        datadir=str(state_dir / "watches"),
+        web_enabled=False,
+        web_bind="127.0.0.1",
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        topic_allow_declare=False,  # ours were made before, as `hub.watches.changelog` wants them
+        topic_disable_leader=True,
+        topic_replication_factor=replication,
+        table_standby_replicas=0,
+        stream_wait_empty=True,
+        agent_supervisor="mode.CrashingSupervisor",
+        TableManager=Tables,
+        Table=Table,
+    )
+    app.transport = app.producer_transport = Transport(app.conf.broker, app)
+    app.progress = Progress()
+    app.kept = frozenset(catalog.streams[watch.keeps].topic for watch in catalog.watches.values())
+    tables: dict[str, Table] = {}
+    kept = {watch.name: catalog.streams[watch.keeps].topic for watch in catalog.watches.values()}
+    ground = Ground(app, tables, kept)
+    for watch in catalog.watches.values():
+        watching = Watching(
+            watch=watch,
+            kept=catalog.streams[watch.keeps],
+            judged=catalog.streams[watch.on],
+            emitted=catalog.streams[watch.emits],
+            codec=catalog.codec,
+            keys=keys,
+            ground=ground,
+        )
+        tables[watch.name] = cast(
+            "Table",
+            app.Table(watch.name, key_type=bytes, value_type=bytes, partitions=partitions[watching.kept.topic]),
+        )
+        _agent(app, watching, watching.kept.topic, f"{watch.name}.keep", watching.keep)
+        _agent(app, watching, watching.judged.topic, f"{watch.name}.judge", partial(watching.judge, now=now))
+    return app
+
+
+def _agent(app: App, watching: Watching, topic: str, name: str, work: Callable[[Taken], Awaitable[None]]) -> None:
+    """One agent over one topic: every record is worked on, or in quarantine, before it is acknowledged."""
+
+    async def agent(stream: Any) -> None:
+        async for event in stream.noack().events():
+            message = event.message
+            fatal = await _one(watching, _taken(message), work)
+            if fatal is not None:
+                await app.crash(fatal)
+                return
+            app.progress.done((message.topic, message.partition), message.offset)
+            cast("Consumer", app.consumer).finished.add(message)
+            await stream.ack(event)
+
+    channel = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    app.agent(channel, name=name, concurrency=1)(agent)
+
+
+async def _one(watching: Watching, taken: Taken, work: Callable[[Taken], Awaitable[None]]) -> HubError | None:
+    """Work on one record; returns why the process must stop, where it must."""
+    try:
+        try:
+            await work(taken)
+        except MessageError as fault:
+            note(
+                "watches", "set aside", level=logging.WARNING, code=fault.code, place=fault.place,
+                topic=taken.topic, partition=taken.partition, offset=taken.offset,
+            )  # fmt: skip
+            await watching.ground.emit(watching.quarantined(taken, fault, datetime.now(UTC)))
+    except HubError as error:
+        return TransportError(str(error))
+    except Exception as error:  # noqa: BLE001  a fault of our own: told by kind, and never by what it says
+        return HubError(f"the watch {watching.watch.name} failed at {taken.place}: {type(error).__name__}")
+    return None
+
+
+def _taken(message: Any) -> Taken:
+    headers = message.headers.items() if isinstance(message.headers, Mapping) else message.headers or ()
+    return Taken(
+        message.topic, message.partition, message.offset, message.key, message.value,
+        tuple((name, value or b"") for name, value in headers),
+    )  # fmt: skip
+
+
+def _credentials(security: Mapping[str, Any]) -> Any:
+    context = security.get("ssl_context")
+    if "sasl_mechanism" in security:
+        return faust.SASLCredentials(
+            username=security["sasl_plain_username"],
+            password=security["sasl_plain_password"],
+            mechanism=security["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None

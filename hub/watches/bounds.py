@@ -1,0 +1,120 @@
+"""Bounds: the parts of Faust that do not keep the hub's rules, each replaced by one that does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+from weakref import WeakSet
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from faust.tables.manager import TableManager
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from hub.errors import HubError
+from hub.log import note
+from hub.watches.progress import Place, Progress
+
+FETCH_SECONDS = 0.1  # how long one fetch waits; Faust's second would be the grain in which progress is seen
+READ_COMMITTED = 1
+
+
+class App(faust.App):
+    """The Faust application, with what its consumer tells of the *kept* topics."""
+
+    progress: Progress
+    kept: frozenset[str]
+
+
+class Thread(driver.AIOKafkaConsumerThread):
+    """The thread of aiokafka's consumer: read_committed, which Faust has for exactly_once only."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    async def on_start(self) -> None:
+        """Start, and make sure that what was set is what it does."""
+        await super().on_start()
+        if self._ensure_consumer()._fetcher._isolation_level != READ_COMMITTED:
+            raise HubError("the watches' consumer would read uncommitted records; this aiokafka is not known")
+
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
+        """Log that it stopped; mode prints the error and its traceback to the terminal."""
+        note("watches", "the consumer's thread stopped", level=logging.ERROR)
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer: acknowledges nothing that was not worked on, and tells how far it got."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.finished: WeakSet[Any] = WeakSet()
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
+
+    def ack(self, message: Any) -> bool:
+        """Acknowledge what is *finished*; a stream also acks what it skips in a rebalance, to be lost."""
+        return message in self.finished and super().ack(message)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        # No fetch is under way between its return and the next call, so that position and records belong together.
+        records = await super()._getmany(active_partitions, min(timeout, FETCH_SECONDS))
+        progress = cast("App", self.app).progress
+        for at, batch in records.items():
+            if batch:
+                progress.fetched((at.topic, at.partition), batch[-1].offset)
+        for place, position in self._positions():
+            progress.reached(place, position)
+        return records
+
+    def _positions(self) -> Iterator[tuple[Place, int]]:
+        subscription = self._thread._ensure_consumer()._subscription.subscription
+        assignment: Any = subscription.assignment if subscription is not None else None
+        for at in assignment.tps if assignment is not None else ():
+            state = assignment.state_value(at)
+            if at.topic in cast("App", self.app).kept and state is not None and state.has_valid_position:
+                yield (at.topic, at.partition), state.position
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let go of partitions, once what is under way on them is done."""
+        await super().on_partitions_revoked(revoked)
+        for at in revoked:
+            cast("App", self.app).progress.forget((at.topic, at.partition))
+
+
+class Producer(driver.Producer):
+    """Faust's producer, idempotent: a retry neither doubles nor reorders."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
+class Transport(driver.Transport):
+    """The kafka:// driver; the confluent:// one swaps key and value."""
+
+    Consumer = Consumer
+    Producer = Producer
+
+
+class Tables(TableManager):
+    """Faust's tables, without the second they sleep before they start."""
+
+    async def sleep(self, n: Any, **kwargs: Any) -> None:
+        """Let others run, and no more; Faust sleeps nowhere else here."""
+        await super().sleep(0, **kwargs)
+
+
+class Table(faust.Table[bytes, bytes]):
+    """A Faust table that lets its writer wait for the changelog; Faust itself sends and forgets."""
+
+    sent: Any = None
+
+    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a change, and keep the promise of its commit as *sent*."""
+        self.sent = super().send_changelog(*args, **kwargs)
+        return self.sent

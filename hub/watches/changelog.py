@@ -1,0 +1,116 @@
+"""Changelogs: the topics in which the watches' memory outlives them, made and checked before Faust sees them."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from hub.catalog import Catalog
+from hub.errors import CatalogError
+from hub.topology import WATCHES
+from hub.transports.kafka import TopicWanted, ensure_topics
+from hub.transports.kafka.clients import admin
+from hub.transports.kafka.reading import places
+
+GROUP = "hub-watches"
+
+_SECURITY = frozenset({
+    "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password",
+    "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.key.password",
+})  # fmt: skip
+
+
+def changelog_of(watch: str) -> str:
+    """The topic in which a watch's memory is kept; the name is Faust's."""
+    return f"{GROUP}-{watch}-changelog"
+
+
+def prepare(catalog: Catalog, bootstrap: str, replication: int, kafka: Mapping[str, str]) -> dict[str, int]:
+    """
+    How many partitions each topic of a watch has, once every changelog exists as it must be.
+
+    A changelog is compacted and never deleted from: what a retention took away would be a flag forgotten. Raises
+    CatalogError where a watch's topics are not parted alike, TransportError where one is missing or Kafka is away.
+    """
+    watches = catalog.watches.values()
+    streams = {catalog.streams[name].topic for watch in watches for name in (watch.keeps, watch.on, watch.emits)}
+    partitions = _count(bootstrap, streams | {WATCHES}, kafka)
+    co_parted(catalog, partitions)
+    config = {
+        "cleanup.policy": "compact",
+        "min.insync.replicas": str(max(1, replication - 1)),
+        "max.message.bytes": str(4 * 1024 * 1024),
+        "segment.ms": str(24 * 3_600_000),
+        "compression.type": "uncompressed",
+    }
+    ensure_topics(
+        bootstrap,
+        [
+            TopicWanted(changelog_of(w.name), partitions[catalog.streams[w.keeps].topic], replication, config)
+            for w in watches
+        ],
+        kafka,
+    )
+    partitions |= _count(bootstrap, {changelog_of(watch.name) for watch in watches}, kafka)
+    co_parted(catalog, partitions)
+    return partitions
+
+
+def _count(bootstrap: str, topics: set[str], kafka: Mapping[str, str]) -> dict[str, int]:
+    counts = dict.fromkeys(topics, 0)
+    for topic, _ in places(admin(bootstrap, kafka), sorted(topics), timeout=10.0):
+        counts[topic] += 1
+    return counts
+
+
+def co_parted(catalog: Catalog, partitions: Mapping[str, int]) -> None:
+    """
+    Raise CatalogError unless each watch's kept topic, judged topic and changelog have equally many partitions.
+
+    Otherwise a subject's flags and arrivals lie on different partitions, are worked on apart, and nothing is found.
+    """
+    findings = []
+    for watch in catalog.watches.values():
+        topics = (catalog.streams[watch.keeps].topic, catalog.streams[watch.on].topic, changelog_of(watch.name))
+        counts = {topic: partitions[topic] for topic in topics if topic in partitions}
+        if len(set(counts.values())) > 1:
+            said = ", ".join(f"{topic} has {count}" for topic, count in counts.items())
+            findings.append(
+                f"the watch {watch.name} needs topics with equally many partitions, and {said}; give their "
+                "streams a way of keeping with the same `partitions`, and make the topics anew"
+            )
+    if findings:
+        raise CatalogError(findings)
+
+
+def security(kafka: Mapping[str, str]) -> dict[str, Any]:
+    """
+    The security settings in *kafka* as aiokafka names them, so that no client connects in the open by mistake.
+
+    Tuning is librdkafka's own and left out; raises CatalogError for a security setting that cannot be followed.
+    """
+    unknown = sorted(
+        name for name in kafka if name.startswith(("sasl.", "ssl.", "security.")) and name not in _SECURITY
+    )
+    if unknown:
+        raise CatalogError([f"the watches cannot follow the Kafka setting {name}; leave it out" for name in unknown])
+    protocol = kafka.get("security.protocol", "plaintext").upper()
+    found: dict[str, Any] = {"security_protocol": protocol}
+    if protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=kafka.get("ssl.ca.location"))
+        if "ssl.certificate.location" in kafka:
+            context.load_cert_chain(
+                kafka["ssl.certificate.location"], kafka.get("ssl.key.location"), kafka.get("ssl.key.password")
+            )
+        found["ssl_context"] = context
+    if protocol.startswith("SASL"):
+        for name in ("sasl.username", "sasl.password"):
+            if name not in kafka:
+                raise CatalogError([f"security.protocol is {protocol} and {name} is not set"])
+        found |= {
+            "sasl_mechanism": kafka.get("sasl.mechanism", kafka.get("sasl.mechanisms", "PLAIN")),
+            "sasl_plain_username": kafka["sasl.username"],
+            "sasl_plain_password": kafka["sasl.password"],
+        }
+    return found

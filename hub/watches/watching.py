@@ -1,0 +1,185 @@
+"""Watching: what one watch does with one record; what brings the records and holds the memory is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from cryptography.exceptions import InvalidTag
+from pydantic import ValidationError
+
+from hub.avro import Codec
+from hub.envelope import Envelope, Headers, Record, stamp
+from hub.errors import MessageError, NotUnderstood, Unreadable
+from hub.keys import Keys
+from hub.stream import Stream
+from hub.topology import WATCHES
+from hub.watch import Memory, Watch
+
+UNREADABLE_MEMORY = "memory"  # the doubt that stands where what was held of a key could not be opened
+
+
+class Taken(NamedTuple):
+    """A record as it was taken from a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+    @property
+    def place(self) -> str:
+        """Where it stands; what its sealed bytes are bound to."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class Ground(Protocol):
+    """What a watching stands on."""
+
+    def recall(self, watch: str, key: bytes) -> bytes | None:
+        """What is held under *key*."""
+
+    async def hold(self, watch: str, key: bytes, memory: bytes | None, partition: int) -> None:
+        """Hold *memory* under *key*, or nothing where it is None; returns once that would survive a crash."""
+
+    async def emit(self, record: Record) -> None:
+        """Produce *record*; returns once every in-sync replica has it."""
+
+    async def caught_up(self, watch: str, partition: int) -> bool:
+        """Whether everything now committed on the kept stream's *partition* was taken in; waits a while for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """One watch at work: its three streams, what reads and writes them, and the hub's keys."""
+
+    watch: Watch
+    kept: Stream
+    judged: Stream
+    emitted: Stream
+    codec: Callable[[Stream], Codec]
+    keys: Keys
+    ground: Ground
+
+    async def keep(self, taken: Taken) -> None:
+        """
+        Take in a record of the kept stream.
+
+        Raises MessageError where it cannot be; its key is then in doubt until that event is replayed, so that what
+        could not be read never passes for what was never said. A record without a value (an erasure) forgets.
+        """
+        if taken.key is None:
+            raise NotUnderstood("no-key", taken.place, "the record belongs to no subject; its producer is at fault")
+        if taken.value is None:
+            await self.ground.hold(self.watch.name, taken.key, None, taken.partition)
+            return
+        before, event_id = self.recall(taken.key), taken.place
+        try:
+            papers = _papers(taken)
+            event_id = papers.id
+            values = self.codec(self.kept).decode(taken.value)
+            after = before.knowing(self.watch.remember(before.state, values, papers.time), event_id)
+            packed = after.pack()
+        except Exception as error:  # noqa: BLE001  whatever goes wrong with one flag, the next must be taken in
+            fault: MessageError | None = fault_of(error)
+            after = before.doubting(event_id)
+            packed = after.pack()
+        else:
+            fault = None
+        if packed != before.pack():
+            await self.ground.hold(self.watch.name, taken.key, self._sealed(taken.key, packed), taken.partition)
+        if fault is not None:
+            raise fault
+
+    async def judge(self, taken: Taken, now: Callable[[], datetime]) -> None:
+        """Judge a record of the judged stream and emit what comes of it; raises MessageError where it cannot be."""
+        if taken.value is None:
+            return
+        try:
+            papers = _papers(taken)
+            values = self.codec(self.judged).decode(taken.value)
+        except Exception as error:  # noqa: BLE001  as above
+            raise fault_of(error) from None
+        caught_up = await self.ground.caught_up(self.watch.name, taken.partition)
+        memory = Memory(None, ("no-key",)) if taken.key is None else self.recall(taken.key)
+        moment = now()
+        try:
+            found = list(
+                self.watch.judge(values, memory.state, papers, now=moment, caught_up=caught_up and not memory.doubts)
+            )
+            records = [self._record(papers, position, event) for position, event in enumerate(found)]
+        except Exception as error:  # noqa: BLE001  as above
+            raise fault_of(error) from None
+        for record in records:
+            await self.ground.emit(record)
+
+    def _record(self, papers: Envelope, position: int, event: object) -> Record:
+        stream = self.emitted
+        if not isinstance(event, stream.event):
+            raise NotUnderstood("not-its-stream", self.watch.name, "the watch yields what its `emits` does not hold")
+        values = event.model_dump()
+        own = self.keys.event_id(f"watch.{self.watch.name}", self.watch.emits, papers.id, position)
+        envelope = Envelope(
+            id=own,
+            source=f"/watch/{self.watch.name}",
+            type=stream.topic,
+            time=papers.time,
+            trace="-".join((*papers.trace.split("-")[:2], own[:16], "01")),  # the attendance's trace goes on
+        )
+        key = self.keys.subject(stream, values, otherwise=own).encode()
+        return Record(stream.topic, key, self.codec(stream).encode(values), envelope.headers())
+
+    def recall(self, key: bytes) -> Memory:
+        """What is held under *key*; in doubt where it cannot be opened."""
+        return unsealed(self.keys, self.watch.name, key, self.ground.recall(self.watch.name, key))
+
+    def _sealed(self, key: bytes, memory: bytes | None) -> bytes | None:
+        return None if memory is None else self.keys.seal(f"watch.{self.watch.name}", memory, key.hex())
+
+    def quarantined(self, taken: Taken, fault: MessageError, now: datetime) -> Record:
+        """What goes to quarantine: the record's bytes sealed, a code and its place in the open."""
+        return Record(
+            WATCHES,
+            taken.key,
+            self.keys.seal("quarantine", taken.value or b"", taken.place),
+            (
+                ("hub_code", f"watch.{fault.code}".encode()),
+                ("hub_place", taken.place.encode()),
+                ("hub_time", stamp(now).encode()),
+                ("hub_watch", self.watch.name.encode()),
+            ),
+        )
+
+
+def unsealed(keys: Keys, watch: str, key: bytes, box: bytes | None) -> Memory:
+    """A memory as it is held, opened; what cannot be opened is a doubt, never an absence."""
+    if box is None:
+        return Memory()
+    try:
+        return Memory.unpack(keys.unseal(f"watch.{watch}", box, key.hex()))
+    except (InvalidTag, ValueError, KeyError, TypeError):
+        return Memory(None, (UNREADABLE_MEMORY,))
+
+
+def _papers(taken: Taken) -> Envelope:
+    try:
+        return Envelope.from_headers(taken.headers)
+    except (KeyError, ValueError):
+        raise Unreadable("no-papers", taken.place, "a CloudEvents header is missing or not readable") from None
+
+
+def fault_of(error: Exception) -> MessageError:
+    """Any error as a code and a place; nothing that it says of the message is taken along."""
+    if isinstance(error, MessageError):
+        return error
+    if isinstance(error, ValidationError):
+        return NotUnderstood.from_validation(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
+    return NotUnderstood(f"error.{type(error).__name__.lower()}", where, "mend the watch")

@@ -1,0 +1,1 @@
+"""How long each topic is kept, and why: keeping.yaml by hand, the rest derived."""
