@@ -21,7 +21,7 @@ from hub.document import Document, Finding, read
 from hub.errors import CatalogError
 from hub.inbound import Line
 from hub.policy import Policy, Shape
-from hub.schema_lock import SchemaLock
+from hub.schema_lock import SchemaLock, undocumented
 from hub.stream import Stream
 from hub.watch import Watch
 
@@ -51,10 +51,12 @@ class Catalog:
     documents: Mapping[str, Document] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
-    @property
-    def ids(self) -> Mapping[str, int]:
-        """The schema id of each topic."""
-        return self.lock.current
+    def id_of(self, topic: str, schema: Mapping[str, Any]) -> int:
+        """The id under which *schema* goes on *topic*; raises CatalogError where the lock does not know just that."""
+        schema_id = self.lock.current.get(topic)
+        if schema_id is None or self.lock.schema(schema_id) != undocumented(schema):
+            raise CatalogError([f"topics/schemas.lock does not say what {topic} carries now: run `hub sync`"])
+        return schema_id
 
     @cached_property
     def by_topic(self) -> Mapping[str, Stream]:
@@ -63,7 +65,8 @@ class Catalog:
 
     def codec(self, stream: Stream) -> Codec:
         """What writes and reads *stream* on its own topic."""
-        return Codec(self.ids[stream.topic], schema_of(stream))
+        schema = schema_of(stream)
+        return Codec(self.id_of(stream.topic, schema), schema)
 
     def line(self, agency: str, name: str) -> Line:
         """One line of what an agency says; raises CatalogError, with what there is, where there is no such line."""

@@ -108,4 +108,6 @@ def _began(number: int) -> str:
         asked = ["/bin/ps", "-o", "state=,lstart=", "-p", str(number)]  # systems without /proc
         told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603  a number
         return "" if told.startswith("Z") else told.partition(" ")[2].strip()
-    return "" if fields[0] in (b"Z", b"X") else f"{boot} {int(fields[19])}"
+    if fields[0] in (b"Z", b"X") and int(fields[17]) <= 1:  # dead, and so is the last of its threads
+        return ""
+    return f"{boot} {int(fields[19])}"

@@ -6,9 +6,19 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hub.stream import Event, Sensitivity, Stream, pick
+
+
+def _with_zone(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time says its zone, such as 2026-03-01T09:30:00Z")
+    return moment
+
+
+Recorded = Annotated[datetime, AfterValidator(_with_zone)]
+"""When something was put on record; a time without its zone would move by an hour on the way."""
 
 
 class Consent(Event):
@@ -24,9 +34,7 @@ class Consent(Event):
         Field(description="Who answered."),
         Sensitivity.PERSONAL,
     ] = None
-    recorded_at: Annotated[datetime | None, Field(description="When the answer was recorded."), Sensitivity.OPEN] = (
-        None
-    )
+    recorded_at: Annotated[Recorded | None, Field(description="When the answer was recorded."), Sensitivity.OPEN] = None
 
 
 class Override(Event):
@@ -38,9 +46,9 @@ class Override(Event):
         Sensitivity.SPECIAL,
     ] = None
     author: Annotated[str | None, Field(description="The role of the person who decided."), Sensitivity.OPEN] = None
-    recorded_at: Annotated[
-        datetime | None, Field(description="When the decision was recorded."), Sensitivity.OPEN
-    ] = None
+    recorded_at: Annotated[Recorded | None, Field(description="When the decision was recorded."), Sensitivity.OPEN] = (
+        None
+    )
 
 
 def consent(values: Mapping[str, Any], stream: Stream) -> str | None:

@@ -57,11 +57,11 @@ def _deepest(trace: object) -> str:
     return f"{name}:{line}"
 
 
-def start(style: Literal["text", "json"] = "text") -> None:
-    """Send every log line to standard error in our format."""
+def start(style: Literal["text", "json"] = "text", *, quiet: bool = False) -> None:
+    """Send every log line to standard error in our format; *quiet* keeps to warnings."""
     stderr = logging.StreamHandler(sys.stderr)
     stderr.setFormatter(Line(style))
     root = logging.getLogger()
     root.handlers[:] = [stderr]
     root.setLevel(logging.WARNING)
-    logging.getLogger("hub").setLevel(logging.INFO)
+    logging.getLogger("hub").setLevel(logging.WARNING if quiet else logging.INFO)

@@ -178,3 +178,11 @@ def explained(
     if sent is not None and not (door.by == "kafka" and door.format == "json"):
         letter = open_letter(catalog, sent.value or b"", sent.headers)
     return receipt, letter
+
+
+def write(outcome: Outcome, folder: Path) -> None:
+    """Write every delivery to *folder*/<agency>/<address>/, numbered in the order in which it was made."""
+    for number, one in enumerate(outcome.delivered, 1):
+        where = folder / one.agency / one.address
+        where.mkdir(parents=True, exist_ok=True)
+        (where / f"{one.stream}-{number:05d}{one.suffix}").write_bytes(one.body)

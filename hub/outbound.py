@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from hub.agency import Agency, Door, Hearing
-from hub.avro import Codec, bare, narrowed, schema_of
+from hub.avro import Codec, bare, granted_schemas, narrowed, schema_of
 from hub.catalog import Catalog
 from hub.disclosure import Receipt
 from hub.envelope import Envelope, Headers, Record, stamp, traceparent
@@ -79,10 +79,9 @@ class Desk:
         for route in self.routes:
             grant = route.policy.hears[stream.name]
             wanted |= {*grant.where, *gate_paths(grant.gate, stream)}
-        whole = bare(schema_of(stream))
+        schema_id, whole = catalog.id_of(stream.topic, schema_of(stream)), bare(schema_of(stream))
         view = narrowed(whole, frozenset(wanted))
-        self._whole = Codec(catalog.ids[stream.topic], whole)
-        self._view = Codec(catalog.ids[stream.topic], whole, view) if view is not None else None
+        self._view = Codec(schema_id, whole, view) if view is not None else None
 
     def carry(self, record: Record, *, now: datetime) -> Carried:
         """
@@ -132,9 +131,10 @@ def _routes(catalog: Catalog, stream: Stream, keys: Keys) -> list[Route]:
             continue
         topic = stream.topic_to(agency.key)
         as_json = hearing.doors[0].by == "kafka" and hearing.doors[0].format == "json"
-        projection = Projection(
-            stream, policy.hears[stream.name], catalog.ids[stream.topic], catalog.ids[topic], plain=as_json
-        )
+        grant = policy.hears[stream.name]
+        source_id = catalog.id_of(stream.topic, schema_of(stream))
+        own_id = catalog.id_of(topic, granted_schemas(stream, grant)[1])
+        projection = Projection(stream, grant, source_id, own_id, plain=as_json)
         routes.append(Route(agency.key, policy, hearing, topic, projection, as_json, *keys.recipient(agency.key)))
     return routes
 

@@ -19,7 +19,8 @@ from hub.store.entries import Entry, Lane, Parked
 from hub.stream import Stream
 from hub.transports import Delivery, Sink
 
-CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}", re.ASCII)
+STATUS = re.compile(r"status (\d{3})\b", re.ASCII)  # as in "https: status 422"
+CODE = re.compile(r"[a-z][a-z0-9._-]{0,79}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,11 @@ def _open(row: Entry, catalog: Catalog, keys: Keys) -> Letter:
 
 def code_of(error: Exception) -> str:
     """The code of an error of ours; of any other only its kind, since its text may hold what was sent."""
-    if isinstance(error, MessageError):
-        said = error.code
-    else:
-        said = str(error).partition(" ")[0].rstrip(":;,") if isinstance(error, TransportError) else ""
+    said = error.code if isinstance(error, MessageError) else ""
+    if isinstance(error, TransportError):
+        first, _, rest = str(error).partition(" ")
+        status = STATUS.match(rest)
+        said = first.rstrip(":;,") + (f".{status[1]}" if status else "")
     return said if CODE.fullmatch(said) else type(error).__name__.lower()
 
 

@@ -47,7 +47,7 @@ class Relay:
         self._keys = keys
         self._lane = lane
         self._desks = {s.topic: Desk(catalog, s, keys) for s in catalog.streams.values() if s.lane == lane}
-        self._pages = Codec(catalog.ids[disclosure.TOPIC], disclosure.SCHEMA)
+        self._pages = Codec(catalog.id_of(disclosure.TOPIC, disclosure.SCHEMA), disclosure.SCHEMA)
         name = f"{group_of(lane)}.{shard}"
         self._producing = producer_settings(bootstrap, transactional_id=f"hub-{name}", extra=extra) | {
             "delivery.report.only.error": True
@@ -59,10 +59,14 @@ class Relay:
         self._undelivered = 0
         self.carried = 0
 
-    def run(self, stop: threading.Event) -> None:
-        """Carry until *stop* is set; raises TransportError when fenced by another relay of the same name."""
+    def run(self, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """
+        Carry until *stop* is set; *ready* is called once the first partitions are assigned.
+
+        Raises TransportError when fenced by another relay of the same name, or where Kafka's answer leaves no way on.
+        """
         note("relay", "carrying", lane=self._lane, count=len(self._desks))
-        self._consumer.subscribe(list(self._desks))
+        self._consumer.subscribe(list(self._desks), on_assign=lambda _consumer, _partitions: ready())
         try:
             while not stop.is_set():
                 batch = self._poll()
@@ -77,7 +81,7 @@ class Relay:
         first = self._consumer.poll(0.25)
         if first is None:
             return []
-        batch = [first, *self._consumer.consume(BATCH - 1, 0)]
+        batch: list[Message] = [first, *self._consumer.consume(BATCH - 1, 0)]
         for message in [one for one in batch if one.error() is not None]:
             if message.error().retriable():
                 batch.remove(message)

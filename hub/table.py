@@ -1,4 +1,4 @@
-"""Tables: a row becomes an event by saying, for each field, which column it stands in; whose table it is is elsewhere."""
+"""Tables: a row becomes an event by saying which column each field stands in; what a column means is elsewhere."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Table:
                 fault = error.errors(include_input=False, include_url=False, include_context=False)[sure]
                 code = f"invalid.{fault['type'].replace('_', '-')}"
                 raise NotUnderstood(code, self._place.get(paths[sure], paths[sure]), fault["msg"]) from None
-        doubts = [Query(self._doubtful[path], self._place[path]) for path in paths]
+        doubts = [Query(self._doubtful[path], self._place[path]) for path in dict.fromkeys(paths)]
         event, more = self._made({path: one for path, one in values.items() if path not in paths})
         return event, doubts + more
 

@@ -92,9 +92,8 @@ def hospital_alert_as_hl7(letter: Letter) -> bytes:
     person = alert.patient
     born = person.get("born")
     # PID-5 is required; a name type of U says that there is none to tell (HL7 table 0200).
-    called: hl7_write.Repetition = (person.get("surname"), person.get("forename"))
-    if not any(called):
-        called = (None,) * 6 + ("U",)
+    nameless = not (person.get("surname") or person.get("forename"))
+    called = (person.get("surname"), person.get("forename"), *[None] * 4, "U" if nameless else None)
     segments: list[tuple[str, hl7_write.Fields]] = [
         (
             "MSH",

@@ -88,8 +88,11 @@ def message(message_id: str, timestamp: datetime, resources: Mapping[str, FHIRRe
     The message bundle of *resources* by their fullUrl, MessageHeader first (FHIR R4, messaging).
 
     *timestamp* is aware; the bundle's id and identifier derive from *message_id*, since every attempt is the
-    same transmission. Raises `Unreadable` where the bundle breaks a rule of messaging.
+    same transmission. Raises `Unreadable` where the bundle breaks a rule of messaging, ValueError for a
+    *timestamp* without an offset.
     """
+    if timestamp.tzinfo is None:
+        raise ValueError("a message's timestamp needs its offset")
     bundle_url = urn(message_id, "Bundle")
     bundle = Bundle(
         id=own_id(bundle_url),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hub.agency import Saying
 from hub.errors import Unreadable
-from hub.formats import Item
+from hub.formats import Item, hl7_batch
 
 LONGEST_MESSAGE = 256 * 1024  # bytes
 MOST_SEGMENTS = 500
@@ -28,7 +28,6 @@ CHARSETS = {
 }
 _DEFAULTS = {"utf-8": "utf-8", "iso-8859-1": "cp1252", "ascii": "ascii"}
 
-_HEADS = re.compile(rb"(?:\A|[\r\n])\x0b?(?=(MSH|FHS|BHS|BTS|FTS)(?:[^A-Za-z0-9]|\Z))")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _PATH = re.compile(r"([A-Z][A-Z0-9]{2})-(\d{1,3})(?:\.(\d{1,2}))?(?:\.(\d{1,2}))?")
@@ -176,13 +175,13 @@ def parse(data: bytes, saying: Saying) -> Iterator[Item]:
     Raises `Unreadable` where the only message cannot be read, or where a batch's own count shows that some of it
     is missing: then nothing of it is taken.
     """
-    parts = _split(data.removeprefix(b"\xef\xbb\xbf"))
+    parts = hl7_batch.split(data.removeprefix(b"\xef\xbb\xbf"))
     raws = [part for kind, part in parts if kind == b"MSH"]
     if len(parts) == 1 and raws:
         message = read(raws[0], saying.charset)
         return iter((Item(raws[0], message.control_id or None, message),))
     if len(raws) < len(parts):
-        _check_envelope(parts)
+        hl7_batch.check(parts)
     return _each(raws, saying.charset)
 
 
@@ -212,7 +211,7 @@ def read(raw: bytes, charset: str = "utf-8") -> Message:
 
 def unescape(text: str, separators: Separators, charset: str = "utf-8") -> str:
     """
-    Resolve escape sequences (HL7 2.4 §2.10): separators, line breaks, highlighting (dropped), hexadecimal.
+    Resolve escape sequences (HL7 2.4 chapter 2): separators, line breaks, highlighting (dropped), hexadecimal.
 
     A sequence that is unknown, or that would bring in a control character, stands as it was sent.
     """
@@ -262,15 +261,6 @@ def _nth(text: str, separator: str, number: int) -> str:
     return pieces[number - 1] if len(pieces) >= number else ""
 
 
-def _split(data: bytes) -> list[tuple[bytes, bytes]]:
-    """The messages and envelope segments of *data*, each with the name of its first segment."""
-    heads = list(_HEADS.finditer(data))
-    if not heads or data[: heads[0].start()].strip(b"\r\n\x0b"):
-        raise Unreadable("hl7.header", "", "begin with MSH, or with FHS or BHS for a batch")
-    ends = [*(head.start() for head in heads[1:]), len(data)]
-    return [(head[1], data[head.start(1) : end].strip(b"\r\n\x0b\x1c")) for head, end in zip(heads, ends, strict=True)]
-
-
 def _each(raws: list[bytes], charset: str) -> Iterator[Item]:
     for raw in raws:
         try:
@@ -279,39 +269,6 @@ def _each(raws: list[bytes], charset: str) -> Iterator[Item]:
             yield Item(raw, None, fault)
         else:
             yield Item(raw, message.control_id or None, message)
-
-
-def _check_envelope(parts: list[tuple[bytes, bytes]]) -> None:
-    """The order `[FHS] {[BHS] messages [BTS]} [FTS]`, and the counts in BTS-1 and FTS-1 where they are given."""
-    kinds = [kind for kind, _ in parts]
-    if (b"FHS" in kinds) != (b"FTS" in kinds) or kinds.count(b"BHS") != kinds.count(b"BTS"):
-        raise Unreadable("hl7.truncated", "", "the batch has no end, or no beginning; send it again whole")
-    inside, messages, batches = False, 0, 0
-    for number, (kind, line) in enumerate(parts):
-        first, last = number == 0, number == len(parts) - 1
-        misplaced = (
-            (kind == b"FHS" and not first)
-            or (kind == b"FTS" and not last)
-            or (kind == b"BHS" and inside)
-            or (kind == b"BTS" and not inside)
-        )
-        if misplaced or (kind != b"MSH" and re.search(rb"[\r\n]", line)):
-            raise Unreadable("hl7.envelope", kind.decode(), "the segments of the batch are out of order")
-        if kind == b"MSH":
-            messages += 1
-        elif kind == b"BHS":
-            inside, messages, batches = True, 0, batches + 1
-        elif kind == b"BTS":
-            inside = False
-            _check_count(line, "BTS-1", (messages,))
-        elif kind == b"FTS":
-            _check_count(line, "FTS-1", (batches,) if batches else (1, messages))
-
-
-def _check_count(line: bytes, place: str, expected: tuple[int, ...]) -> None:
-    said = line[4:].split(line[3:4])[0].strip() if len(line) > 4 else b""
-    if said and not (said.isdigit() and len(said) < 10 and int(said) in expected):
-        raise Unreadable("hl7.count", place, "the batch holds another number of messages than it says")
 
 
 def separators_of(raw: bytes) -> Separators:

@@ -25,9 +25,8 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from hub.errors import Refused, TransportError
+from hub.log import note
 from hub.transports import Answer, Delivery, Receive
-
-log = logging.getLogger(__name__)
 
 DONE, REFUSED = "done", "refused"
 _UNFINISHED = (".part", ".filepart", ".tmp", ".crdownload", "~")
@@ -119,7 +118,7 @@ class FolderSource:
             except (TransportError, OSError) as error:
                 pause = self._pause(failures)
                 failures += 1
-                log.warning("files %s/%s: %s, again in %.1f s", *line, type(error).__name__, pause)
+                _note("tried again", line, logging.WARNING, kind=type(error).__name__, seconds=round(pause, 1))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
@@ -141,16 +140,20 @@ class FolderSource:
             pause = self._pause(one.failures)
             one.failures += 1
             one.not_before = time.monotonic() + pause
-            kind = type(error).__name__
-            log.error("files %s/%s: %s at inode %d, again in %.1f s", *line, kind, one.mark.inode, pause)
+            keys = {"file": one.mark.inode, "kind": type(error).__name__, "seconds": round(pause, 1)}
+            _note("a file makes trouble", line, logging.ERROR, **keys)
         else:
-            counts = (answer.events, answer.set_aside, answer.refused)
-            log.info("files %s/%s: inode %d %s %s", *line, one.mark.inode, answer.code, counts)
+            counts = {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused}
+            _note("received", line, logging.INFO, file=one.mark.inode, code=answer.code, **counts)
 
     def _pause(self, failures: int) -> float:
         """Exponential with full jitter, so that lines that failed together do not come back together."""
         first, most = self._backoff
         return random.uniform(first / 2, max(first, min(most, first * 2.0 ** min(failures, 30))))  # noqa: S311
+
+
+def _note(what: str, line: tuple[str, str], level: int, **keys: object) -> None:
+    note("files", what, level=level, agency=line[0], line=line[1], **keys)
 
 
 def _look(folder: Path, seen: dict[str, _Seen], settle: float) -> list[tuple[str, _Seen]]:

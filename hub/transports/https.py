@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import io
 import logging
 import re
 import ssl
@@ -207,7 +208,9 @@ class HttpsSink:
                 timeout=self._timeout,
             )
         try:
-            async with self._session.post(url, data=delivery.body, headers=headers, allow_redirects=False) as response:
+            async with self._session.post(
+                url, data=io.BytesIO(delivery.body), headers=headers, allow_redirects=False
+            ) as response:
                 status, retry_after = response.status, response.headers.get("Retry-After", "")
                 answer = await _start_of(response) if is_fhir and 200 <= status < 300 else b""
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError

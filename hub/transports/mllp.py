@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl as tls
 from datetime import UTC, datetime
 
@@ -12,63 +13,13 @@ from hub.formats import hl7
 from hub.formats.hl7_write import Outcome, acknowledge, answer_code, header
 from hub.log import note
 from hub.transports import Answer, Delivery, Receive
+from hub.transports.mllp_framing import BEGIN, END, Framer
 
-BEGIN, END = b"\x0b", b"\x1c\r"
-LONGEST_FRAME = 1024 * 1024  # bytes
 FRAME_SECONDS = 10.0  # from a frame's first byte to its last
 MOST_CONNECTIONS = 100
 GRACE_SECONDS = 30.0  # for what was received before a stop to be answered
 HANDSHAKE_SECONDS = 10.0
 CLOSING_SECONDS = 5.0
-
-
-class Framer:
-    """Cuts a stream of bytes into frames; *fault* says, by a code, why it takes no more."""
-
-    def __init__(self, longest: int = LONGEST_FRAME) -> None:
-        self.fault = ""
-        self._longest = longest
-        self._buffer = bytearray()
-        self._seen = 0
-
-    @property
-    def partial(self) -> bool:
-        """Whether a frame has begun and not ended."""
-        return bool(self._buffer)
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """
-        The frames that *chunk* completes, without their framing.
-
-        Between frames only line ends may stand, which some senders add; anything else, a frame within a frame, an
-        end without its CR or a frame that is too long is a fault, after which nobody can say where a message is.
-        """
-        frames: list[bytes] = []
-        self._buffer += chunk
-        while not self.fault:
-            if not self._seen:
-                del self._buffer[: len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))]
-            if not self._buffer:
-                break
-            if not self._buffer.startswith(BEGIN):
-                self.fault = "mllp.garbage"
-                break
-            end = self._buffer.find(END[:1], max(self._seen, 1))
-            again = self._buffer.find(BEGIN, max(self._seen, 1), end if end >= 0 else len(self._buffer))
-            if again >= 0:
-                self.fault = "mllp.unfinished"
-            elif (end if end >= 0 else len(self._buffer)) - 1 > self._longest:
-                self.fault = "mllp.too-long"
-            elif end < 0 or end + 1 == len(self._buffer):
-                self._seen = len(self._buffer) if end < 0 else end
-                break
-            elif self._buffer[end + 1 : end + 2] != END[1:]:
-                self.fault = "mllp.end"
-            else:
-                frames.append(bytes(self._buffer[1:end]))
-                del self._buffer[: end + 2]
-                self._seen = 0
-        return frames
 
 
 class MllpSource:
@@ -146,6 +97,7 @@ class MllpSource:
             await _close(writer)
             return
         self._tasks[task] = writer
+        _keep_alive(writer)
         try:
             if (fault := await self._converse(task, reader, writer)) and not self._stopping:
                 self._note(fault)
@@ -275,6 +227,7 @@ class MllpSink:
                 except ConnectionError:
                     await self._drop()
             self._streams = await asyncio.open_connection(*self._where, ssl=self._ssl)
+            _keep_alive(self._streams[1])
             return await self._ask(framed, *self._streams)
 
     async def _ask(self, framed: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
@@ -319,6 +272,14 @@ def _judge(frame: bytes, control_id: str) -> str:
     if code in ("AE", "CE"):
         raise TransportError(f"mllp.error: the partner answered {code}")
     raise _WrongAnswer("mllp.unknown-code")
+
+
+def _keep_alive(writer: asyncio.StreamWriter) -> None:
+    """Have the kernel find out about a peer that vanished: an idle line is no fault, and may last for days."""
+    line = writer.get_extra_info("socket")
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -2,6 +2,6 @@
 The watches' process: what runs every watch of the catalog on Kafka; what a watch says is in `schemas/`.
 
 `process` starts and stops, `app` builds the Faust application, `bounds` and `ground` hold Faust to the rules, and
-these four alone import it; `watching` is what is done with a record, `progress` and `changelog` what it needs to be
-sure, `reconcile` the comparison with a rebuild.
+these four alone import it; `watching` is what is done with a record, `wire`, `progress` and `changelog` what it
+needs to be sure, `reconcile` the comparison with a rebuild.
 """

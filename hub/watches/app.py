@@ -15,11 +15,12 @@ from hub.catalog import Catalog
 from hub.errors import HubError, MessageError, TransportError
 from hub.keys import Keys
 from hub.log import note
-from hub.watches.bounds import App, Consumer, Table, Tables, Transport
+from hub.watches.bounds import App, Consumer, Ends, Table, Tables, Transport
 from hub.watches.changelog import GROUP, co_parted, security
 from hub.watches.ground import Ground
 from hub.watches.progress import Progress
 from hub.watches.watching import Taken, Watching
+from hub.watches.wire import Wire
 
 
 def build(
@@ -40,11 +41,12 @@ def build(
     librdkafka names them (`sasl.username` …). Raises CatalogError where a watch's two topics are not parted alike.
     """
     co_parted(catalog, partitions)
+    secured = security(kafka or {})
     app = App(
         GROUP,
         id_format="{id}",
         broker=[f"kafka://{server.strip()}" for server in bootstrap.split(",")],
-        broker_credentials=_credentials(security(kafka or {})),
+        broker_credentials=_credentials(secured),
         broker_commit_interval=0.5,
         broker_heartbeat_interval=1.0,
         broker_session_timeout=6.0,  # the least a broker takes: how long a killed process is missed
@@ -73,17 +75,18 @@ def build(
     )
     app.transport = app.producer_transport = Transport(app.conf.broker, app)
     app.progress = Progress()
+    app.ends = Ends(bootstrap, secured)
     app.kept = frozenset(catalog.streams[watch.keeps].topic for watch in catalog.watches.values())
     tables: dict[str, Table] = {}
     kept = {watch.name: catalog.streams[watch.keeps].topic for watch in catalog.watches.values()}
-    ground = Ground(app, tables, kept)
+    ground, wire = Ground(app, tables, kept), Wire(catalog)
     for watch in catalog.watches.values():
         watching = Watching(
             watch=watch,
             kept=catalog.streams[watch.keeps],
             judged=catalog.streams[watch.on],
             emitted=catalog.streams[watch.emits],
-            codec=catalog.codec,
+            wire=wire,
             keys=keys,
             ground=ground,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -9,6 +10,7 @@ from weakref import WeakSet
 
 import faust
 from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -17,23 +19,68 @@ from hub.errors import HubError
 from hub.log import note
 from hub.watches.progress import Place, Progress
 
-FETCH_SECONDS = 0.1  # how long one fetch waits; Faust's second would be the grain in which progress is seen
+FETCH_SECONDS = 0.1  # how long one look at what was fetched waits; Faust's second is the grain of progress otherwise
+FETCH_MILLISECONDS = 50  # how long the broker holds a fetch: what is new on a partition outside it waits that long
 READ_COMMITTED = 1
+LOGGER = logging.getLogger("faust.bounds")  # mode would take the module's name, and its lines would pass for ours
+
+
+class Ends:
+    """
+    Where partitions end for a reader of committed records, asked on a connection of its own.
+
+    On the consumer's connection the question waits until the broker has answered the fetch before it.
+    """
+
+    def __init__(self, bootstrap: str, security: Mapping[str, Any]) -> None:
+        self._settings = {"bootstrap_servers": bootstrap, "isolation_level": "read_committed", **security}
+        self._client: AIOKafkaConsumer | None = None
+        self._lock = asyncio.Lock()
+
+    async def of(self, topic: str, partition: int) -> int:
+        """The offset after the last committed record; raises KafkaError where nobody answers."""
+        async with self._lock:
+            if self._client is None:
+                client = AIOKafkaConsumer(**self._settings)
+                try:
+                    await client.start()
+                except BaseException:
+                    await client.stop()
+                    raise
+                self._client = client
+            ends = await self._client.end_offsets([TopicPartition(topic, partition)])
+        return int(next(iter(ends.values())))
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._client is not None:
+            await self._client.stop()
+            self._client = None
 
 
 class App(faust.App):
     """The Faust application, with what its consumer tells of the *kept* topics."""
 
+    logger = LOGGER
     progress: Progress
     kept: frozenset[str]
+    ends: Ends
+
+    async def on_stop(self) -> None:
+        """Stop, and let go of what is not Faust's."""
+        await super().on_stop()
+        await self.ends.close()
 
 
 class Thread(driver.AIOKafkaConsumerThread):
     """The thread of aiokafka's consumer: read_committed, which Faust has for exactly_once only."""
 
+    logger = LOGGER
+
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = FETCH_MILLISECONDS
         return consumer
 
     async def on_start(self) -> None:
@@ -49,6 +96,8 @@ class Thread(driver.AIOKafkaConsumerThread):
 
 class Consumer(driver.Consumer):
     """Faust's consumer: acknowledges nothing that was not worked on, and tells how far it got."""
+
+    logger = LOGGER
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,6 +139,8 @@ class Consumer(driver.Consumer):
 class Producer(driver.Producer):
     """Faust's producer, idempotent: a retry neither doubles nor reorders."""
 
+    logger = LOGGER
+
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
 
@@ -104,6 +155,8 @@ class Transport(driver.Transport):
 class Tables(TableManager):
     """Faust's tables, without the second they sleep before they start."""
 
+    logger = LOGGER
+
     async def sleep(self, n: Any, **kwargs: Any) -> None:
         """Let others run, and no more; Faust sleeps nowhere else here."""
         await super().sleep(0, **kwargs)
@@ -112,6 +165,7 @@ class Tables(TableManager):
 class Table(faust.Table[bytes, bytes]):
     """A Faust table that lets its writer wait for the changelog; Faust itself sends and forgets."""
 
+    logger = LOGGER
     sent: Any = None
 
     def send_changelog(self, *args: Any, **kwargs: Any) -> Any:

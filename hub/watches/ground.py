@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from functools import partial
 
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordListTooLargeError
-from aiokafka.structs import TopicPartition
 from faust.exceptions import ProducerSendError
 
 from hub.envelope import Record
@@ -79,15 +78,10 @@ class Ground:
 
     async def caught_up(self, watch: str, partition: int) -> bool:
         """Ask the broker where the kept partition ends, and wait until the work is there."""
-        place = TopicPartition(self._kept[watch], partition)
+        place = (self._kept[watch], partition)
         if place not in self._app.consumer.assignment():
             return False
-
-        async def end() -> int:
-            ends: Mapping[Any, int] = await self._app.consumer.highwaters(place)
-            return ends[place]
-
         try:
-            return await self._app.progress.caught_up(place, end, PATIENCE_SECONDS)
+            return await self._app.progress.caught_up(place, partial(self._app.ends.of, *place), PATIENCE_SECONDS)
         except KafkaError:
             return False

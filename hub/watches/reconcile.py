@@ -13,6 +13,7 @@ from hub.transports.kafka import read_topic
 from hub.watch import Memory, Watch
 from hub.watches.changelog import changelog_of
 from hub.watches.watching import UNREADABLE_MEMORY, unsealed
+from hub.watches.wire import Wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +52,14 @@ def reconcile(
     or behind shows as missing or different. Raises TransportError where Kafka does not answer.
     """
     stream = catalog.streams[watch.keeps]
-    codec = catalog.codec(stream)
+    wire = Wire(catalog)
     said: dict[bytes, list[tuple[Envelope, Mapping[str, object]] | None]] = {}
     unreadable = 0
     for stored in read_topic(bootstrap, stream.topic, kafka):
         record = stored.record
         try:
             event = (
-                (Envelope.from_headers(record.headers), codec.decode(record.value))
+                (Envelope.from_headers(record.headers), wire.read(stream, record.value))
                 if record.value is not None
                 else None
             )

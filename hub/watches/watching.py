@@ -10,13 +10,13 @@ from typing import NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from pydantic import ValidationError
 
-from hub.avro import Codec
 from hub.envelope import Envelope, Headers, Record, stamp
 from hub.errors import MessageError, NotUnderstood, Unreadable
 from hub.keys import Keys
 from hub.stream import Stream
 from hub.topology import WATCHES
 from hub.watch import Memory, Watch
+from hub.watches.wire import Wire
 
 UNREADABLE_MEMORY = "memory"  # the doubt that stands where what was held of a key could not be opened
 
@@ -61,7 +61,7 @@ class Watching:
     kept: Stream
     judged: Stream
     emitted: Stream
-    codec: Callable[[Stream], Codec]
+    wire: Wire
     keys: Keys
     ground: Ground
 
@@ -81,7 +81,7 @@ class Watching:
         try:
             papers = _papers(taken)
             event_id = papers.id
-            values = self.codec(self.kept).decode(taken.value)
+            values = self.wire.read(self.kept, taken.value)
             after = before.knowing(self.watch.remember(before.state, values, papers.time), event_id)
             packed = after.pack()
         except Exception as error:  # noqa: BLE001  whatever goes wrong with one flag, the next must be taken in
@@ -101,7 +101,7 @@ class Watching:
             return
         try:
             papers = _papers(taken)
-            values = self.codec(self.judged).decode(taken.value)
+            values = self.wire.read(self.judged, taken.value)
         except Exception as error:  # noqa: BLE001  as above
             raise fault_of(error) from None
         caught_up = await self.ground.caught_up(self.watch.name, taken.partition)
@@ -131,7 +131,7 @@ class Watching:
             trace="-".join((*papers.trace.split("-")[:2], own[:16], "01")),  # the attendance's trace goes on
         )
         key = self.keys.subject(stream, values, otherwise=own).encode()
-        return Record(stream.topic, key, self.codec(stream).encode(values), envelope.headers())
+        return Record(stream.topic, key, self.wire.write(stream, values), envelope.headers())
 
     def recall(self, key: bytes) -> Memory:
         """What is held under *key*; in doubt where it cannot be opened."""

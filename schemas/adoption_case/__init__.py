@@ -41,6 +41,11 @@ class AdoptionCaseChanged(Event):
     """What is known of one child's way to adoption, whole, as it now is (SSD `ssd_permanence`)."""
 
     child: Annotated[Child, Field(description="The child."), Sensitivity.IDENTIFIER]
+    adoption_decided: Annotated[
+        bool | None,
+        Field(description="Whether adoption was decided to be in the child's best interest, reversed since or not."),
+        Sensitivity.SPECIAL,
+    ] = None
     decided: Annotated[
         Day | None, Field(description="The agency decision maker decided for adoption."), Sensitivity.SPECIAL
     ] = None

@@ -42,11 +42,12 @@ def process(local: LocalKafka, node: int = 1) -> int:
 
 
 def gone(number: int) -> bool:
-    """Whether no process of that number runs; one that nobody has waited for does not run."""
+    """Whether neither a process of that number nor a thread of it runs; one nobody has waited for does not run."""
     try:
-        return Path(f"/proc/{number}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
+        fields = Path(f"/proc/{number}/stat").read_bytes().rpartition(b")")[2].split()
     except FileNotFoundError:
         return True
+    return fields[0] == b"Z" and int(fields[17]) <= 1
 
 
 def test_up_twice_is_the_same_kafka(local: LocalKafka) -> None:

@@ -481,8 +481,7 @@ class OrderPromise(RuleBasedStateMachine):
             assert self.ledger.counts("clinic") == Counter(one.state for one in self.known.values())
 
 
-@pytest.mark.parametrize("examples", [60])
-def test_order_per_child_holds_whatever_happens(store: Engine, examples: int) -> None:
+def test_order_per_child_holds_whatever_happens(store: Engine) -> None:
     """A model that keeps plain lists and the ledger agree, after any sequence of events, on what may go."""
 
     class Here(OrderPromise):
@@ -492,7 +491,7 @@ def test_order_per_child_holds_whatever_happens(store: Engine, examples: int) ->
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=examples,
+            max_examples=60,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

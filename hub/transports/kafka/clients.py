@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from hub.errors import TransportError
 
 LOGGER = logging.getLogger("hub.librdkafka")  # librdkafka speaks of brokers and groups, never of messages
+_QUIET = 30.0
 Extra = Mapping[str, str]
 """Settings passed on to librdkafka by its own names: `security.protocol`, `sasl.*`, `ssl.*`, and tuning."""
 
@@ -27,6 +29,26 @@ _MEND = {
     KafkaError.GROUP_AUTHORIZATION_FAILED: "the cluster's access lists do not let this client at the group",
     KafkaError.MSG_SIZE_TOO_LARGE: "a record is larger than the topic's max.message.bytes",
 }
+
+
+class _Once(logging.Filter):
+    """Lets the same complaint through once in half a minute: a client says it again at every attempt to connect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether nothing of this kind was said lately; the kind is librdkafka's word before the client's name."""
+        kind = record.getMessage().partition(" ")[0]
+        now = time.monotonic()
+        if now - self._last.get(kind, -_QUIET) < _QUIET:
+            return False
+        self._last[kind] = now
+        return True
+
+
+LOGGER.addFilter(_Once())
 
 
 def producer_settings(
@@ -52,6 +74,9 @@ def producer_settings(
         "compression.type": "none",
         "partitioner": "murmur2_random",
         "queue.buffering.max.kbytes": 65_536,
+        # Without one, confluent-kafka raises a fatal fault in the midst of delivery reports, and they go astray; the
+        # calls that make up a transaction tell of it in any case.
+        "error_cb": lambda error: None,
     }
 
 

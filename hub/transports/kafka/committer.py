@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -93,6 +94,8 @@ class Committer:
         self._patience = patience
         self._most = most
         self._transaction_timeout = transaction_timeout
+        self._fatal: KafkaError | None = None
+        self._settings["error_cb"] = self._hear
         self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._held: _Asked | None = None
         self._producer: Producer | None = None
@@ -256,6 +259,8 @@ class Committer:
                 for record in asked.records:
                     self._produce(producer, asked, record, started)
             producer.flush(self._transaction_timeout)
+            if self._fatal is not None:
+                raise KafkaException(self._fatal)
             if any(asked.delivered != len(asked.records) for asked in group):
                 raise _Failed(next((asked.fault for asked in group if asked.fault), None))
             self._conclude(producer, started)
@@ -313,18 +318,20 @@ class Committer:
 
     def _open(self, timeout: float) -> Producer:
         """A new producer under the same transactional id: its epoch shuts out whatever the last one left behind."""
+        self._fatal = None
         self._producer = Producer(self._settings, logger=LOGGER)
         self._producer.init_transactions(min(10.0, timeout))
         return self._producer
+
+    def _hear(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = error
 
     def _drop(self) -> None:
         """Abort if it can be done, and throw the producer away."""
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        try:
-            producer.abort_transaction(2.0)
-        except KafkaException as error:
-            LOGGER.debug("abort: %s", error.args[0].name())
-        producer.purge()
-        producer.flush(1.0)
+        for let_go in (lambda: producer.abort_transaction(2.0), producer.purge, lambda: producer.flush(1.0)):
+            with suppress(KafkaException):  # after a fatal fault each of them only says the fault again
+                let_go()

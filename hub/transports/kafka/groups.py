@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
+from functools import partial
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
 from hub.errors import TransportError
 from hub.transports.kafka.clients import Extra, admin, trouble
 from hub.transports.kafka.reading import END, FIRST, offsets, places
+
+ATTEMPT_SECONDS = 5.0
+# What a cluster answers in its first seconds, while it makes and loads the topic that groups are kept in.
+_SOON = frozenset({
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError._TIMED_OUT,
+})  # fmt: skip
 
 
 def begin_groups(
@@ -22,14 +34,15 @@ def begin_groups(
     would lose what lies in it, and only a person can say which is right.
     """
     client = admin(bootstrap, extra)
-    begun = 0
+    begun, deadline = 0, time.monotonic() + timeout
     try:
         for group, topics in groups.items():
             every = places(client, set(topics), timeout)
-            asked = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-            have = {
-                (one.topic, one.partition) for one in asked[group].result().topic_partitions or () if one.offset >= 0
-            }
+            asked = [ConsumerGroupTopicPartitions(group)]
+            answer = _patiently(
+                partial(client.list_consumer_group_offsets, asked, request_timeout=ATTEMPT_SECONDS), deadline
+            )
+            have = {(one.topic, one.partition) for one in answer.topic_partitions or () if one.offset >= 0}
             missing = [place for place in every if place not in have]
             if not missing:
                 continue
@@ -41,9 +54,26 @@ def begin_groups(
                         "see deploy/README.md, lost offsets"
                     )
             wanted = [TopicPartition(topic, partition, first[topic, partition]) for topic, partition in missing]
-            set_to = client.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])
-            set_to[group].result()
+            begins = [ConsumerGroupTopicPartitions(group, wanted)]
+            _patiently(
+                partial(client.alter_consumer_group_offsets, begins, request_timeout=ATTEMPT_SECONDS),
+                deadline,
+            )
             begun += len(missing)
     except KafkaException as error:
         raise trouble(error, "beginning consumer groups") from error
     return begun
+
+
+def _patiently(
+    call: Callable[[], Mapping[str, Future[ConsumerGroupTopicPartitions]]], deadline: float
+) -> ConsumerGroupTopicPartitions:
+    """The answer for the one group that *call* asks about, asked again while the coordinator is not there yet."""
+    while True:
+        try:
+            (answer,) = call().values()
+            return answer.result()
+        except KafkaException as error:
+            if error.args[0].code() not in _SOON or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

@@ -146,6 +146,7 @@ def offsets(
 
 
 def stored(message: Message) -> Stored:
+    """A consumed message as it lies, its headers as bytes."""
     given = cast("list[tuple[str, str | bytes | None]]", message.headers() or [])  # a mapping only on the way in
     headers = tuple((name, _bytes(value)) for name, value in given)
     record = Record(str(message.topic()), message.key(), message.value(), headers)

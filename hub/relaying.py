@@ -1,0 +1,26 @@
+"""The relay as a process: one lane in it, or each lane in a process of its own so that none waits for another."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from hub.catalog import Catalog
+from hub.relay import Relay
+from hub.settings import Settings
+from hub.supervise import Supervisor, announce, on_stop
+
+
+def relay(catalog: Catalog, settings: Settings, bootstrap: str, lanes: Sequence[str]) -> None:
+    """Carry on *lanes* until SIGTERM or Ctrl-C."""
+    if len(lanes) > 1:
+        supervisor = Supervisor(settings, [("relay", "--lane", lane) for lane in lanes])
+        on_stop(supervisor.stop)
+        supervisor.start()
+        supervisor.run()
+        return
+    (lane,) = lanes
+    stop = threading.Event()
+    on_stop(stop.set)
+    carrier = Relay(catalog, settings.keys(), bootstrap, lane=lane, extra=settings.kafka())
+    carrier.run(stop, ready=lambda: announce(settings, f"relay.{lane}"))

@@ -1,0 +1,45 @@
+"""Wire: the values of a stream's records, also of those that were written before its schema grew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.avro import Codec, schema_of
+from hub.catalog import Catalog
+from hub.errors import Unreadable
+from hub.stream import Stream
+
+
+class Wire:
+    """
+    What reads and writes the streams of *catalog*.
+
+    A compacted topic holds records as old as the hub; each is read by the schema whose id it carries, into the
+    stream's schema of today.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._writers: dict[str, Codec] = {}
+        self._readers: dict[tuple[str, bytes], Codec] = {}
+
+    def write(self, stream: Stream, values: Mapping[str, Any]) -> bytes:
+        """The bytes of *values*; raises ValueError or TypeError where they do not fit the schema."""
+        if stream.topic not in self._writers:
+            self._writers[stream.topic] = self._catalog.codec(stream)
+        return self._writers[stream.topic].encode(values)
+
+    def read(self, stream: Stream, data: bytes) -> dict[str, Any]:
+        """The values in *data*; raises Unreadable where they are not this stream's."""
+        place = (stream.topic, data[:5])
+        if place not in self._readers:
+            self._readers[place] = self._reader(stream, data)
+        return self._readers[place].decode(data)
+
+    def _reader(self, stream: Stream, data: bytes) -> Codec:
+        number = int.from_bytes(data[1:5], "big")
+        entry = next((one for one in self._catalog.lock.entries if one["id"] == number), None)
+        if len(data) < 5 or data[0] != 0 or entry is None or entry["subject"] != stream.topic:
+            raise Unreadable("avro.schema-id", "", "the record's schema is none of its stream's; run `hub sync`")
+        return Codec(number, entry["schema"], schema_of(stream))

@@ -1,0 +1,47 @@
+"""What every test may use: the catalog, read once, and a hub with fixed keys and a fixed day."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hub import catalog as catalogs
+from hub.catalog import Catalog
+from hub.keys import Keys
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--accept`."""
+    parser.addoption("--accept", action="store_true", help="contract suite: write what examples should be, then read it")
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """The project's own catalog."""
+    return catalogs.load()
+
+
+@pytest.fixture(scope="session")
+def keys() -> Keys:
+    """Keys that are the same in every run, so that golden files stay golden."""
+    return Keys(b"a secret for tests, of 32 bytes.")
+
+
+@pytest.fixture(scope="session")
+def now() -> datetime:
+    """A Tuesday in term, within every agreement."""
+    return datetime(2026, 9, 15, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder of public inputs, which are read and never copied; skips where it is not on this machine."""
+    folder = Path(os.environ.get("HUB_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"public inputs are not here: set HUB_TEST_DATA (looked in {folder})")
+    return folder

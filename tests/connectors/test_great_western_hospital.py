@@ -1,0 +1,226 @@
+"""What Great Western Hospital's messages come to, counted to the unit, and how fast."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hl7apy.parser import parse_message
+
+from connectors.great_western_hospital.inbound import HAPPENED, adt
+from hub.agency import Agency, Saying
+from hub.errors import NotForUs, NotUnderstood
+from hub.formats import hl7
+from hub.inbound import Line, Queried, Query, Refusal, SetAside, Understood, read
+from hub.keys import Keys
+from schemas.hospital_attendance import stream
+
+ROOT = Path(__file__).parents[2]
+SAYING = Saying(format="hl7", by="mllp", into=("hospital_attendance",))
+VISIT = "PV1|1|E" + "|" * 42 + "20260704191500"  # PV1-44, admitted
+EXAMPLES = ROOT / "connectors/great_western_hospital/examples/adt"
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """The messages of google/simhospital; public, and read where they lie."""
+    folder = Path(os.environ.get("HUB_TEST_DATA") or ROOT.parent / "shared/data")
+    file = folder / "hl7v2-simhospital/messages.out"
+    if not file.exists():
+        pytest.skip(f"no public test data: set HUB_TEST_DATA to a folder with {file.relative_to(folder)}")
+    return file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def line():
+    """The line as the catalog makes it."""
+    agency = Agency(name="Hospital", steward="a@b.example", says={"adt": SAYING}, key="great_western_hospital")
+    return Line(agency, "adt", adt, (stream,))
+
+
+def arrival(**fields):
+    """An arrival, with fields of its segments replaced."""
+    parts = {
+        "MSH": "MSH|^~\\&|PAS|RZZ|HUB|SBC|20260704192205||ADT^A04|M1|P|2.4",
+        "EVN": "EVN|A04|20260704192201",
+        "PID": "PID|1||9990000018^^^NHS^NH~7^^^RZZ^MR||Dare^Zo||20190514|F",
+        "PV1": "PV1|1|E",
+    } | fields
+    return hl7.read("\r".join(part for part in parts.values() if part).encode())
+
+
+def understood(message):
+    """The one event, and the queries beside it."""
+    event, *queries = adt(message)
+    assert all(isinstance(query, Query) for query in queries)
+    return event, queries
+
+
+def test_every_simulated_message_is_accounted_for(simulated, line):
+    """
+    Of 1,013 messages 400 admissions and a merge are understood, 610 results and 2 documents are not for us.
+
+    Each of the 401 is about a patient with both numbers, and none was refused or needs a person to look.
+    """
+    outcomes = list(read(line, simulated, Keys(bytes(32))))
+    assert Counter(type(one) for one in outcomes) == {Understood: 401, SetAside: 612}
+    assert [one.position for one in outcomes] == list(range(1013))
+    assert Counter(one.code for one in outcomes if isinstance(one, SetAside)) == {"hl7.oru-r01": 610, "hl7.mdm-t02": 2}
+    events = [one.event for one in outcomes if isinstance(one, Understood)]
+    assert Counter(event.happened for event in events) == {"admitted": 400, "person_merged": 1}
+    assert all(event.patient.nhs_number and event.patient.hospital_number and event.patient.born for event in events)
+    assert len({one.id for one in outcomes if isinstance(one, Understood)}) == 401
+
+
+def test_a_message_twice_is_the_same_event(line):
+    """What a sender repeats for want of an answer has the same ids; what another message says has others."""
+    data, other = arrival().raw, arrival(MSH="MSH|^~\\&|PAS|RZZ|HUB|SBC|20260704192205||ADT^A04|M2|P|2.4").raw
+    ids = [one.id for raw in (data, data, other) for one in read(line, raw, Keys(bytes(32)))]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_reading_and_understanding_keeps_up(simulated):
+    """At least 2,000 admissions a second on one core, and ten times what hl7apy needs for parsing alone."""
+    raws = [item.raw for item in hl7.parse(simulated, SAYING) if item.message.type[0] == "ADT"]
+
+    def seconds(work, inputs):
+        best = float("inf")
+        for _ in range(3):
+            start = time.process_time()
+            for one in inputs:
+                work(one)
+            best = min(best, (time.process_time() - start) / len(inputs))
+        return best
+
+    ours = seconds(lambda raw: [list(adt(item.message)) for item in hl7.parse(raw, SAYING)], raws)
+    theirs = seconds(lambda raw: parse_message(raw.decode(), find_groups=False), raws[:20])
+    assert 1 / ours >= 2_000, f"{1 / ours:.0f} messages a second"
+    assert theirs / ours >= 10, f"{theirs / ours:.1f} times hl7apy"
+
+
+def test_each_event_that_is_understood_has_an_example():
+    """The contract suite says whether it becomes what stands beside it."""
+    files = [file.with_name(file.name.replace(".events.json", ".hl7")) for file in EXAMPLES.glob("*.events.json")]
+    triggers = {item.message.type[1] for file in files for item in hl7.parse(file.read_bytes(), SAYING)}
+    assert triggers == HAPPENED.keys()
+
+
+@pytest.mark.parametrize(
+    ("fields", "at"),
+    [
+        ({"EVN": "EVN|A04|20260704192201||||20260704192000", "PV1": VISIT}, "18:20:00"),
+        ({"PV1": VISIT}, "18:15:00"),
+        ({}, "18:22:01"),
+        ({"EVN": "EVN|A04"}, "18:22:05"),
+        ({"EVN": None}, "18:22:05"),
+        ({"EVN": "EVN|A04|20260704192201||||soon"}, "18:22:01"),
+    ],
+)
+def test_the_best_time_that_is_given_is_taken(fields, at):
+    """As occurred, else from the visit, else as recorded, else as sent."""
+    event, queries = understood(arrival(**fields))
+    assert event.at.strftime("%H:%M:%S") == at
+    assert queries == ([Query("hl7.time", "EVN-6")] if "soon" in (fields.get("EVN") or "") else [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "queries"),
+    [
+        ({"PID": "PID|1||9990000019^^^NHS^NH~7^^^RZZ^MR"}, [Query("nhs-number.check-digit", "PID-3")]),
+        ({"PID": "PID|1||99900000^^^NHS^NH~7^^^RZZ^MR"}, [Query("nhs-number.form", "PID-3")]),
+        ({"PID": "PID|1||9999999999^^^NHS^NH~7^^^RZZ^MR"}, [Query("nhs-number.check-digit", "PID-3")]),
+        ({"PID": "PID|1||9990000018^^^NHS^NH~9990000026^^^NHS^HN~7^^^RZZ^MR"}, [Query("nhs-number.several", "PID-3")]),
+        ({"PID": "PID|1||7^^^RZZ^MR||Dare\\.br\\x^Zo"}, [Query("invalid.hidden-character", "PID-5.1")]),
+        ({"PID": "PID|1||7^^^RZZ^MR||Dare^Zo||18000101"}, [Query("invalid.implausible-day", "PID-7")]),
+        ({"PID": "PID|1||7^^^RZZ^MR||Dare^Zo||tomorrow"}, [Query("hl7.time", "PID-7")]),
+        (
+            {"PID": "PID|1||7^^^RZZ^MR", "PV1": f"PV1|1|{'E' * 30}||{'2' * 30}"},
+            [Query("invalid.string-too-long", "PV1-2"), Query("invalid.string-too-long", "PV1-4")],
+        ),
+    ],
+)
+def test_an_arrival_is_not_lost_for_a_detail(fields, queries):
+    """What is not sound is left out and a person is asked to look; the patient is still one somebody knows."""
+    event, asked = understood(arrival(**fields))
+    assert asked == queries
+    assert (event.patient.nhs_number, event.patient.nhs_number_verified) == (None, None)
+    assert (event.happened, event.patient.hospital_number) == ("arrived", "7")
+
+
+def test_a_sound_number_is_taken_before_an_impossible_one():
+    """The impossible one is a thing to look at, whichever came first."""
+    event, queries = understood(arrival(PID="PID|1||9990000019^^^NHS^NH~9990000026^^^NHS^NH"))
+    assert (event.patient.nhs_number, queries) == ("9990000026", [Query("nhs-number.check-digit", "PID-3")])
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "place"),
+    [
+        ({"PID": "PID|1||||Dare^Zo"}, "identifiers.none", "PID-3"),
+        ({"PID": None}, "identifiers.none", "PID-3"),
+        ({"PID": "PID|1||9990000019^^^NHS^NH"}, "nhs-number.check-digit", "PID-3"),
+        ({"PID": "PID|1||9990000018^^^NHS^NH~9990000026^^^NHS^NH"}, "nhs-number.several", "PID-3"),
+        ({"MSH": "MSH|^~\\&|PAS|RZZ|||soon||ADT^A04|M1|P|2.4", "EVN": None}, "time.none", "EVN-6"),
+    ],
+)
+def test_an_event_about_nobody_or_of_no_time_is_refused(fields, code, place):
+    """With what to mend, and without what was sent."""
+    with pytest.raises(NotUnderstood) as caught:
+        list(adt(arrival(**fields)))
+    assert (caught.value.code, caught.value.place) == (code, place)
+    assert caught.value.mend
+    assert "999000" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("ADT^A02", "hl7.adt-a02"),
+        ("ORU^R01", "hl7.oru-r01"),
+        ("ADT", "hl7.other-type"),
+        ("Zo Dare^A01", "hl7.other-type"),
+    ],
+)
+def test_what_nobody_needs_is_put_aside(kind, code):
+    """By a code that holds no more of the message than its type."""
+    with pytest.raises(NotForUs) as caught:
+        list(adt(arrival(MSH=f"MSH|^~\\&|PAS|RZZ|||20260704||{kind}|M1|P|2.4")))
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("flag", "restricted"), [("", None), ("N", False), ("S", True), ("Y", True), ("?", True), ('""', None)]
+)
+def test_a_sensitive_record_is_marked(flag, restricted):
+    """Only a plain no opens it, and what is not said is not known."""
+    event, _ = understood(arrival(PV1=f"PV1|1|E{'|' * 14}{flag}"))
+    assert event.patient.restricted is restricted
+
+
+def test_the_survivor_of_a_merge_is_the_one_in_pid():
+    """MRG-1 names who is discarded, by each kind of number."""
+    message = arrival(MSH="MSH|^~\\&|PAS|RZZ|||20260704||ADT^A40|M1|P|2.4", PV1="MRG|9990000026^^^NHS^NH~8^^^RZZ^MR")
+    event, queries = understood(message)
+    assert (event.patient.nhs_number, event.patient.hospital_number) == ("9990000018", "7")
+    assert (event.former_nhs_number, event.former_hospital_number, queries) == ("9990000026", "8", [])
+
+
+def test_a_message_may_merge_many():
+    """Each group of it is an event of its own."""
+    pairs = ("PID|||1^^^RZZ^MR", "MRG|2^^^RZZ^MR", "PID|||3^^^RZZ^MR", "MRG|4^^^RZZ^MR")
+    header = "MSH|^~\\&|PAS|RZZ|||20260704||ADT^A40|M1|P|2.4"
+    events = list(adt(hl7.read("\r".join((header, *pairs)).encode())))
+    assert [(one.patient.hospital_number, one.former_hospital_number) for one in events] == [("1", "2"), ("3", "4")]
+
+
+def test_a_refused_message_of_a_file_does_not_stop_the_others(line):
+    """In = understood + set aside + refused."""
+    data = b"\r".join(
+        [arrival().raw, arrival(PID=None).raw, arrival(MSH="MSH|^~\\&|P|R|||20260704||ORU^R01|M3|P|2.4").raw, b"MSH|||"]
+    )
+    outcomes = list(read(line, data, Keys(bytes(32))))
+    assert [type(one) for one in outcomes] == [Understood, Refusal, SetAside, Refusal]
+    assert not any(isinstance(one, Queried) for one in outcomes)

@@ -1,0 +1,890 @@
+# ruff: noqa: S311  chance here is for failures, not for secrets
+"""Couriers: nothing is lost or sent out of turn, whoever is rude and wherever the process dies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import selectors
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from hub.agency import Agency
+from hub.avro import Codec, granted_schemas
+from hub.catalog import Catalog
+from hub.courier import Couriers
+from hub.envelope import Envelope, Record, traceparent
+from hub.errors import Refused, TransportError
+from hub.keys import Keys, digest
+from hub.parcel import code_of, from_payload, to_payload
+from hub.patience import FAILURES, LONGEST_SECONDS, PROBE_SECONDS, Breaker, backoff
+from hub.policy import Policy
+from hub.runner import DELIVERY_SECONDS, LINGER
+from hub.schema_lock import SchemaLock
+from hub.store import engine
+from hub.store.ledger import Ledger
+from hub.stream import Event, Sensitivity, Stream
+from hub.transports import Delivery
+from hub.transports.kafka.reading import Stored
+
+START = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
+KEYS = Keys(b"a secret for tests, not for use!!")
+CANARY = "Canary-Ffion"
+
+
+class Child(Event):
+    """A child."""
+
+    number: Annotated[str, Field(description="Its number."), Sensitivity.IDENTIFIER]
+
+
+class Moved(Event):
+    """A child moved."""
+
+    child: Annotated[Child, Field(description="The child."), Sensitivity.PERSONAL]
+    turn: Annotated[int, Field(description="Which move it is."), Sensitivity.OPEN]
+
+
+MOVES = Stream(name="moves", event=Moved, key=("child.number",), keep="days", steward="health")
+STATES = Stream(name="states", event=Moved, key=("child.number",), keep="latest", steward="health")
+GRANT = {
+    "because": "So that the child is not forgotten.",
+    "notice": "MASH",
+    "basis": {"article6": "e"},
+    "gate": "statute",
+    "fields": ["child.number", "turn"],
+    "kept": "14 days",
+}
+DOORS: dict[str, dict[str, Any]] = {
+    "north": {"format": "json", "by": "https"},
+    "south": {"format": "json", "by": "https"},
+    "library": {"format": "csv", "by": "files", "batch": 3, "columns": {"Child": "child.number", "Turn": "turn"}},
+    "reader": {"format": "avro", "by": "kafka"},
+}
+
+
+class Plain(Catalog):
+    """A catalog whose agencies render nothing in a way of their own."""
+
+    def renderer(self, agency: str, name: str) -> None:
+        """None."""
+
+
+def catalog(trial: str = "") -> Catalog:
+    agencies, policies, wanted = {}, {}, {}
+    for key, door in DOORS.items():
+        shape = {"name": key.title(), "steward": "it@example.org", "hears": {"moves": door, "states": door}}
+        agency = Agency.model_validate({**shape, "status": "trial" if key == trial else "live"})
+        agencies[key] = agency.model_copy(update={"key": key})
+        policies[key] = Policy.model_validate(
+            {"agreement": "ISA-1", "expires": "2030-01-01", "hears": {"moves": GRANT, "states": GRANT}}
+        )
+        for stream in (MOVES, STATES):
+            wanted[stream.topic_to(key)] = granted_schemas(stream, policies[key].hears[stream.name])[1]
+    streams = {"moves": MOVES, "states": STATES}
+    return Plain(streams, agencies, policies, {}, {}, (), SchemaLock([]).with_subjects(wanted))
+
+
+CATALOG = catalog()
+
+
+def message_id(agency: str, child: str, turn: int) -> str:
+    return digest(b"test", f"{agency} {child} {turn}")
+
+
+def record(agency: str, child: str, turn: int, *, address: str = "", stream: Stream = MOVES) -> Record:
+    topic = stream.topic_to(agency)
+    name = message_id(agency, child, turn)
+    papers = Envelope(name, "/sharing-hub", topic, START, traceparent(name), address)
+    schema_id = CATALOG.ids[topic]
+    value = Codec(schema_id, CATALOG.lock.schema(schema_id)).encode({"child": {"number": child}, "turn": turn})
+    return Record(topic, digest(b"subjects", child).encode(), value, papers.headers())
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop in which waiting takes no time: when nothing is ready, it is already later."""
+
+    def __init__(self) -> None:
+        self.later = 0.0
+        super().__init__(_Selector(self))
+
+    def time(self) -> float:
+        """Seconds since the loop was made, in its own time."""
+        return self.later
+
+
+class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # which class it is depends on the system
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(0)
+        if not found:
+            assert timeout is not None, "nothing will ever happen again"
+            self._loop.later += max(0.0, timeout)
+        return found
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+@dataclass
+class World:
+    """What outlives a process: Kafka, the partners, and the path of the database."""
+
+    path: Path
+    log: dict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
+    committed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    attempts: list[tuple[float, Delivery]] = field(default_factory=list)
+    got: list[tuple[float, Delivery]] = field(default_factory=list)
+    behave: Callable[[Delivery, int], Awaitable[str]] | None = None
+    crash_at: int | None = None
+    steps: list[str] = field(default_factory=list)
+    dead: bool = False
+    away: bool = False
+    trial: str = ""
+    skew: timedelta = timedelta(0)
+    loop: VirtualLoop = field(default_factory=VirtualLoop)
+    looking: Engine | None = None
+
+    def step(self, name: str) -> None:
+        """A point at which the process may die; a dead one does nothing more."""
+        if not self.dead:
+            self.steps.append(name)
+            self.dead = self.crash_at == len(self.steps) - 1
+        if self.dead:
+            raise Crash(name)
+
+    def clock(self) -> datetime:
+        """The wall clock of the virtual loop."""
+        return START + timedelta(seconds=self.loop.time()) + self.skew
+
+    def send(self, *records: Record) -> None:
+        """Publish on the recipients' topics."""
+        for one in records:
+            self.log[one.topic.rpartition(".")[2]].append(one)
+
+    def received(self, agency: str) -> list[Delivery]:
+        """What an agency has, each delivery once, in the order in which it first came."""
+        return list({one.message_id: one for _, one in self.got if one.agency == agency}.values())
+
+    def when(self, name: str) -> float:
+        """When a delivery first succeeded, in seconds."""
+        return next(at for at, one in self.got if one.message_id == name)
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger as somebody else sees it."""
+        if self.looking is None:
+            self.looking = engine(f"sqlite:///{self.path / 'hub.db'}")
+        yield Ledger(self.looking)
+
+    def close(self) -> None:
+        """The end of the world."""
+        self.loop.close()
+        if self.looking is not None:
+            self.looking.dispose()
+
+    def waiting(self) -> int:
+        """How many messages are in Kafka or the ledger and not with their partner yet; parked ones do not count."""
+        left = sum(len(log) - self.committed[key] for key, log in self.log.items())
+        if left:
+            return left
+        with self.ledger() as ledger:
+            return sum(ledger.counts(key)[state] for key in self.log for state in ("PENDING", "ATTEMPT"))
+
+
+class Inflow:
+    """An agency's consumer over the world's log."""
+
+    def __init__(self, world: World, agency: str) -> None:
+        self.world, self.agency = world, agency
+        self.position = world.committed[agency]
+
+    async def read(self) -> Sequence[Stored]:
+        """At most four records at once, so that there are several rounds."""
+        self.world.step("read")
+        found = self.world.log[self.agency][self.position : self.position + 4]
+        await asyncio.sleep(0.01 if found else 1.0)
+        first, self.position = self.position, self.position + len(found)
+        return [Stored(one, 0, first + i, START) for i, one in enumerate(found)]
+
+    async def commit(self) -> None:
+        """Keep the place."""
+        self.world.step("before the commit")
+        self.world.committed[self.agency] = self.position
+        self.world.step("after the commit")
+
+    async def close(self) -> None:
+        """Leave."""
+
+
+class Partner:
+    """A partner who keeps what comes, and answers as the world says."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.tries: dict[str, int] = defaultdict(int)
+
+    async def deliver(self, delivery: Delivery) -> str:
+        """Take one delivery."""
+        world, number = self.world, self.tries[delivery.message_id]
+        self.tries[delivery.message_id] += 1
+        world.step("before the delivery")
+        world.attempts.append((world.loop.time(), delivery))
+        answer = await world.behave(delivery, number) if world.behave is not None else "200"
+        await asyncio.sleep(0.02)
+        world.step("before it arrives")
+        world.got.append((world.loop.time(), delivery))
+        world.step("after it arrived")
+        if answer == "lost":
+            raise TransportError("timeout: the answer never came")
+        return answer
+
+    async def close(self) -> None:
+        """Hang up."""
+
+
+class Dying(Ledger):
+    """A ledger before and after whose every transaction the process may die, and whose database may be away."""
+
+    world: World
+
+    def __getattribute__(self, name: str) -> Any:
+        """Wrap what writes."""
+        found = super().__getattribute__(name)
+        if name not in ("enqueue", "assign_batch", "attempt", "settle", "hasten", "recover"):
+            return found
+
+        def work(*args: Any, **kwargs: Any) -> Any:
+            self.world.step(f"before {name}")
+            if self.world.away:
+                raise OperationalError("statement", {}, Exception("away"))
+            result = found(*args, **kwargs)
+            self.world.step(f"after {name}")
+            return result
+
+        return work
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A new world."""
+    made = World(tmp_path)
+    made.loop.set_exception_handler(lambda *_: None)  # what the dead leave behind is not told
+    yield made
+    made.close()
+
+
+def live(world: World, until: Callable[[], bool], *, most: float = 7200.0, seed: int = 0) -> bool:
+    """One life of the process: until something is so, then a clean stop; False where it died before."""
+    world.dead = False
+
+    async def life() -> bool:
+        store = engine(f"sqlite:///{world.path / 'hub.db'}")
+        ledger = Dying(store)
+        ledger.world = world
+        partner = Partner(world)
+        couriers = Couriers(
+            catalog=catalog(world.trial),
+            keys=KEYS,
+            ledger=ledger,
+            sink_for=lambda _agency, _stream, _door: partner,
+            inflow_for=lambda group, _: Inflow(world, group.removeprefix("courier.")),
+            clock=world.clock,
+            uniform=random.Random(seed).uniform,
+            in_place=True,
+        )
+        running = asyncio.ensure_future(couriers.run())
+        end = world.loop.time() + most
+        while not (world.dead or running.done() or until()):
+            assert world.loop.time() < end, "it did not happen in time"
+            await asyncio.sleep(1.0)
+        if not world.dead:
+            couriers.stop()
+            await asyncio.wait({running})
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        store.dispose()
+        if not world.dead:
+            await running
+        return not world.dead
+
+    return world.loop.run_until_complete(life())
+
+
+def settled(world: World) -> Callable[[], bool]:
+    return lambda: world.waiting() == 0
+
+
+def turns(deliveries: Sequence[Delivery]) -> dict[str, list[int]]:
+    """By child, the turns in the order in which a partner got them."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for one in deliveries:
+        if one.suffix == ".csv":
+            for line in one.body.decode().splitlines()[1:]:
+                child, turn = line.split(",")
+                found[child].append(int(turn))
+        else:
+            values = json.loads(one.body)
+            found[values["child"]["number"]].append(values["turn"])
+    return dict(found)
+
+
+def same_bytes_always(world: World) -> bool:
+    """Whether every delivery that came twice was the same, byte for byte."""
+    bodies = defaultdict(set)
+    for _, one in world.attempts:
+        bodies[one.agency, one.message_id].add(one)
+    return all(len(found) == 1 for found in bodies.values())
+
+
+def everything(agency: str, children: str = "abc", many: int = 4) -> list[Record]:
+    return [record(agency, child, turn) for turn in range(many) for child in children]
+
+
+def expected(children: str = "abc", many: int = 4) -> dict[str, list[int]]:
+    return {child: list(range(many)) for child in children}
+
+
+async def rude(chance: random.Random, _: Delivery, number: int) -> str:
+    """A partner that fails in every way there is, and in the end relents."""
+    if number >= 6:
+        return "200"
+    match chance.choice(["200", "200", "down", "os", "hang", "lost", "bug", "slow"]):
+        case "down":
+            raise TransportError("http.503 try later")
+        case "os":
+            raise ConnectionResetError(104, "Connection reset by peer")
+        case "hang":
+            await asyncio.Event().wait()
+        case "bug":
+            raise KeyError(CANARY)
+        case "lost":
+            return "lost"
+        case "slow":
+            await asyncio.sleep(chance.uniform(0, DELIVERY_SECONDS * 0.9))
+    return "200"
+
+
+def test_everything_arrives_in_order(world: World) -> None:
+    """With friendly partners each message goes once, in order, with its own id, and soon."""
+    world.send(*everything("north"), *everything("south"))
+    assert live(world, settled(world))
+    assert turns(world.received("north")) == turns(world.received("south")) == expected()
+    assert len(world.attempts) == 24
+    assert {one.message_id for one in world.received("north")} == {
+        message_id("north", child, turn) for child in "abc" for turn in range(4)
+    }
+    assert max(at for at, _ in world.got) < 1.0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rude_partners_lose_nothing_and_keep_order(world: World, seed: int) -> None:
+    """Whatever a partner does, every child's messages arrive in order, and repeats are the same bytes."""
+    world.behave = partial(rude, random.Random(seed))
+    world.send(*everything("north"), *everything("library"))
+    assert live(world, settled(world), most=12 * 3600, seed=seed)
+    assert turns(world.received("north")) == turns(world.received("library")) == expected()
+    assert same_bytes_always(world)
+    assert len(world.attempts) > len(world.received("north")) + len(world.received("library"))
+
+
+def test_a_parked_child_delays_only_itself(world: World) -> None:
+    """What a partner refuses for good holds back that child until a person lets it go, and nobody else."""
+    refused = {message_id("north", "a", 1)}
+
+    async def refuse(delivery: Delivery, _: int) -> str:
+        if delivery.message_id in refused:
+            raise Refused("http.422 the partner does not take it")
+        return "200"
+
+    world.behave = refuse
+    world.send(*everything("north"))
+    assert live(world, lambda: len(world.received("north")) == 9)
+    assert turns(world.received("north")) == {"a": [0], "b": [0, 1, 2, 3], "c": [0, 1, 2, 3]}
+    assert len(world.attempts) == 10
+    with world.ledger() as ledger:
+        ((_, entry),) = ledger.parked("north")
+        assert (entry.message_id, entry.reason) == (*refused, "http.422")
+        assert ledger.release("north", "moves", entry.message_id, world.clock())
+    refused.clear()
+    assert live(world, settled(world))
+    assert turns(world.received("north")) == expected()
+
+
+def test_what_a_person_releases_is_found_by_a_running_courier(world: World) -> None:
+    """Nobody has to restart anything after a parked message was let go."""
+    refusing = True
+
+    async def refuse(_: Delivery, __: int) -> str:
+        if refusing:
+            raise Refused("http.422")
+        return "200"
+
+    def release() -> bool:
+        nonlocal refusing
+        with world.ledger() as ledger:
+            for _, entry in ledger.parked("north"):
+                refusing = False
+                ledger.release("north", "moves", entry.message_id, world.clock())
+        return len(world.received("north")) == 1
+
+    world.behave = refuse
+    world.send(record("north", "a", 0))
+    assert live(world, release, most=30)
+
+
+@pytest.mark.parametrize("trouble", ["hang", "down", "refuse"])
+def test_one_agencys_trouble_slows_no_other(world: World, trouble: str) -> None:
+    """While one partner hangs, is down or refuses, another gets everything at once."""
+
+    async def behave(delivery: Delivery, _: int) -> str:
+        if delivery.agency == "south":
+            if trouble == "hang":
+                await asyncio.Event().wait()
+            raise TransportError("http.503") if trouble == "down" else Refused("http.422")
+        return "200"
+
+    world.behave = behave
+    world.send(*everything("south", "abcdefghijkl"), *everything("north"))
+    assert live(world, lambda: len(world.received("north")) == 12)
+    assert max(at for at, one in world.got if one.agency == "north") < 1.0
+    assert not world.received("south")
+
+
+def test_one_of_a_family_slows_no_other(world: World) -> None:
+    """Two recipients of one agency are two lanes: one that is down keeps nothing from the other."""
+
+    async def behave(delivery: Delivery, _: int) -> str:
+        if delivery.address == "100001":
+            raise TransportError("http.503")
+        return "200"
+
+    world.behave = behave
+    for turn in range(9):
+        world.send(record("north", "a", turn, address="100001"), record("north", "b", turn, address="100002"))
+    assert live(world, lambda: len(world.received("north")) == 9)
+    assert turns(world.received("north")) == {"b": list(range(9))}
+    assert max(at for at, _ in world.got) < 1.5
+
+
+def test_a_message_that_always_fails_starves_nobody(world: World) -> None:
+    """A partner that fails over one message alone gets the next child's within the time of a probe."""
+    poison = message_id("north", "a", 0)
+
+    async def behave(delivery: Delivery, _: int) -> str:
+        if delivery.message_id == poison:
+            raise TransportError("http.500")
+        return "200"
+
+    world.behave = behave
+    world.send(record("north", "a", 0))
+    tried = lambda: sum(one.message_id == poison for _, one in world.attempts)  # noqa: E731  short, and used once
+    live(world, lambda: tried() > 2 * FAILURES)
+    sent = world.loop.time()
+    world.send(record("north", "b", 0))
+    live(world, lambda: bool(world.got))
+    live(world, lambda: tried() > 4 * FAILURES)
+    world.send(record("north", "c", 0), record("north", "b", 1))
+    assert live(world, lambda: len(world.got) == 3)
+    assert world.when(message_id("north", "b", 0)) - sent < PROBE_SECONDS + 2
+
+
+def test_a_fresh_message_passes_one_that_always_fails_in_one_life(world: World) -> None:
+    """The probe of an open breaker takes what failed least, not what is oldest."""
+    poison = message_id("north", "a", 0)
+    sent = 0.0
+
+    async def behave(delivery: Delivery, _: int) -> str:
+        if delivery.message_id == poison:
+            raise TransportError("http.500")
+        return "200"
+
+    def until() -> bool:
+        nonlocal sent
+        if not sent and len(world.attempts) > 2 * FAILURES:
+            sent = world.loop.time()
+            world.send(record("north", "b", 0))
+        return bool(world.got)
+
+    world.behave = behave
+    world.send(record("north", "a", 0))
+    assert live(world, until)
+    assert world.got[0][0] - sent < PROBE_SECONDS + 2
+
+
+def test_a_partner_that_is_away_is_asked_sparingly_and_served_when_back(world: World) -> None:
+    """The breaker leaves a dead partner in peace, and finds within a probe's time that it is back."""
+    back = 900.0
+
+    async def behave(_: Delivery, __: int) -> str:
+        if world.loop.time() < back:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return "200"
+
+    world.behave = behave
+    world.send(*everything("north", "abcdefghij", 10))
+    assert live(world, settled(world))
+    assert turns(world.received("north")) == expected("abcdefghij", 10)
+    assert sum(at < back for at, _ in world.attempts) < back / (PROBE_SECONDS / 2) + 20
+    assert max(at for at, _ in world.got) < back + PROBE_SECONDS + 10
+
+
+def test_a_partner_that_never_answers_is_given_up_and_asked_again(world: World) -> None:
+    """An attempt ends after a minute; the next one carries the same id and the same bytes."""
+
+    async def behave(_: Delivery, number: int) -> str:
+        if number == 0:
+            await asyncio.Event().wait()
+        return "200"
+
+    world.behave = behave
+    world.send(record("north", "a", 0))
+    assert live(world, settled(world))
+    (first, one), (second, two) = world.attempts
+    assert one == two
+    assert DELIVERY_SECONDS <= second - first <= DELIVERY_SECONDS + 1.1
+
+
+def test_a_clean_stop_finishes_the_attempt_in_hand(world: World) -> None:
+    """What is being delivered when the hub stops is delivered, written down, and not sent again."""
+
+    async def behave(_: Delivery, __: int) -> str:
+        await asyncio.sleep(40)
+        return "200"
+
+    world.behave = behave
+    world.send(*everything("north"))
+    assert live(world, lambda: len(world.attempts) == 3)
+    assert turns(world.received("north")) == {"a": [0], "b": [0], "c": [0]}
+    with world.ledger() as ledger:
+        assert ledger.counts("north") == {"ACKED": 3, "PENDING": 9}
+    assert live(world, settled(world))
+    assert (turns(world.received("north")), len(world.attempts)) == (expected(), 12)
+
+
+@pytest.mark.parametrize("hours", [-25, -1, 1, 25])
+def test_a_clock_that_steps_neither_repeats_nor_delays(world: World, hours: int) -> None:
+    """Somebody sets the clock while a delivery is under way and another waits for its second try."""
+    failing = message_id("north", "b", 0)
+
+    async def behave(delivery: Delivery, number: int) -> str:
+        if delivery.message_id == failing:
+            if number < 3:
+                raise TransportError("http.503")
+            return "200"
+        world.skew = timedelta(hours=hours)
+        world.send(record("north", "d", 0))
+        await asyncio.sleep(30)
+        return "200"
+
+    world.behave = behave
+    world.send(record("north", "b", 0), record("north", "a", 0))
+    assert live(world, lambda: len(world.got) >= 3, most=100)
+    assert sorted(one.message_id for _, one in world.attempts) == sorted(
+        [message_id("north", "a", 0), message_id("north", "d", 0), *[failing] * 4]
+    )
+
+
+def test_what_a_crash_interrupted_goes_on_at_the_next_start(world: World) -> None:
+    """Nobody waits for the time of an attempt whose process is known to be dead."""
+
+    async def die(_: Delivery, __: int) -> str:
+        world.crash_at = len(world.steps)
+        return "200"
+
+    world.behave = die
+    world.send(record("north", "a", 0))
+    assert not live(world, settled(world))
+    assert world.steps[-1] == "before it arrives"
+    began, world.crash_at, world.behave = world.loop.time(), None, None
+    assert live(world, settled(world))
+    assert world.when(message_id("north", "a", 0)) - began < 1.0
+
+
+def lives(world: World, agency: str) -> None:
+    """Live on, whatever happened, until everything is settled, and see that the promise was kept."""
+    world.crash_at = None
+    assert live(world, settled(world))
+    assert turns(world.received(agency)) == expected("ab", 3)
+    assert same_bytes_always(world)
+    with world.ledger() as ledger:
+        assert ledger.counts(agency) == {"ACKED": 6}
+
+
+@pytest.mark.parametrize("agency", ["north", "library"])
+def test_a_crash_at_any_point_repeats_at_most_and_never_loses(tmp_path: Path, agency: str) -> None:
+    """
+    The process dies before or after each step it takes, once for every step there is, and starts again.
+
+    Every message arrives, in order; what comes twice has the same id and the same bytes, files included.
+    """
+    seen: set[str] = set()
+    crash_at = 0
+    while True:
+        world = World(tmp_path / str(crash_at), crash_at=crash_at)
+        world.loop.set_exception_handler(lambda *_: None)
+        world.send(*everything(agency, "ab", 3))
+        survived = live(world, settled(world))
+        if not survived:
+            seen.add(world.steps[crash_at])
+            lives(world, agency)
+        world.close()
+        if survived:
+            break
+        crash_at += 1
+    steps = {f"{when} {what}" for when in ("before", "after") for what in ("enqueue", "attempt", "settle")}
+    steps |= {"before the delivery", "before it arrives", "after it arrived", "before the commit", "after the commit"}
+    steps |= {"before assign_batch", "after assign_batch"} if agency == "library" else set()
+    assert seen >= steps
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_many_crashes_and_rude_partners_together_lose_nothing(world: World, seed: int) -> None:
+    """Lives that end at random, partners that fail at random: order per child, same bytes, no loss."""
+    chance = random.Random(seed)
+    world.behave = partial(rude, chance)
+    agency = chance.choice(["north", "library"])
+    world.send(*everything(agency, "ab", 3))
+    for _ in range(8):
+        world.crash_at = len(world.steps) + chance.randrange(40)
+        if live(world, settled(world), most=12 * 3600, seed=seed):
+            break
+    lives(world, agency)
+
+
+def test_a_crash_while_a_file_is_written_writes_the_same_file(world: World) -> None:
+    """What a batch holds is fixed before it is written, although more came while the process was down."""
+    world.send(record("library", "a", 0), record("library", "b", 0))
+    live(world, lambda: bool(world.attempts), most=5)
+    world.send(*everything("library", "c", 2))
+    world.crash_at = len(world.steps) + 12
+
+    while world.crash_at is not None and not live(world, settled(world)):
+        world.send(record("library", "d", world.crash_at))
+        world.crash_at = None
+    assert settled(world)() or live(world, settled(world))
+    assert same_bytes_always(world)
+
+
+def test_a_file_waits_a_little_for_more_and_no_longer(world: World) -> None:
+    """A lone message goes after two seconds; a full file goes at once; a child's later ones may share its file."""
+    world.send(record("library", "a", 0))
+    assert live(world, settled(world))
+    assert LINGER.total_seconds() <= world.got[0][0] < LINGER.total_seconds() + 0.2
+    began = world.loop.time()
+    world.send(*[record("library", "a", turn) for turn in (1, 2, 3)])
+    assert live(world, settled(world))
+    assert world.got[1][0] - began < 1.0
+    assert world.got[1][1].body == b"Child,Turn\r\na,1\r\na,2\r\na,3\r\n"
+
+
+def test_what_spoils_a_file_is_parked_alone(world: World) -> None:
+    """One message that cannot be rendered neither stops a file nor travels in one, and holds back its child."""
+    bad = record("library", "a", 0)
+    world.send(bad._replace(value=(bad.value or b"") + b"?"), record("library", "b", 0), record("library", "a", 1))
+    assert live(world, lambda: bool(world.got))
+    assert [one.body for _, one in world.got] == [b"Child,Turn\r\nb,0\r\n"]
+    with world.ledger() as ledger:
+        ((_, entry),) = ledger.parked("library")
+        assert (entry.message_id, entry.reason) == (message_id("library", "a", 0), "render.avro.trailing-bytes")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda one: one._replace(headers=()),
+        lambda one: one._replace(value=None),
+        lambda one: one._replace(key=b"\xff\x00"),
+        lambda one: one._replace(key=b"k" * 65),
+        lambda one: one._replace(headers=(*one.headers, ("ce_hubaddress", b"a\x00b"))),
+        lambda one: one._replace(headers=(*one.headers, ("ce_id", b"i" * 65))),
+        lambda one: one._replace(headers=(*one.headers, ("ce_time", b"tomorrow"))),
+    ],
+)
+def test_a_record_that_is_not_sound_is_kept_and_stops_nobody(world: World, spoil: Callable[[Record], Record]) -> None:
+    """What was committed never vanishes: it is parked, and what lies behind it goes on."""
+    world.send(spoil(record("north", "a", 0)), record("north", "b", 0))
+    assert live(world, lambda: bool(world.got) and world.committed["north"] == 2)
+    with world.ledger() as ledger:
+        assert ledger.counts("north") == {"PARKED": 1, "ACKED": 1}
+
+
+def test_a_database_that_is_away_delays_and_loses_nothing(world: World) -> None:
+    """Nothing is committed in Kafka that the ledger does not hold, and everything goes once the ledger is back."""
+    world.away = True
+    world.send(*everything("north"))
+
+    def until() -> bool:
+        if world.loop.time() > 100 and world.away:
+            assert world.committed["north"] == 0
+            world.away = False
+        return not world.away and world.waiting() == 0
+
+    assert live(world, until)
+    assert turns(world.received("north")) == expected()
+    assert len(world.attempts) == 12
+
+
+def test_kafka_that_is_away_is_joined_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer that fails is left, and a new one takes up where Kafka says."""
+    failures = iter(range(40))
+    sound = Inflow.commit
+
+    async def commit(inflow: Inflow) -> None:
+        if next(failures, None) is not None:
+            raise TransportError("Kafka, keeping the place: _TRANSPORT")
+        await sound(inflow)
+
+    monkeypatch.setattr(Inflow, "commit", commit)
+    world.send(*everything("north"))
+    assert live(world, settled(world))
+    assert (turns(world.received("north")), len(world.attempts)) == (expected(), 12)
+
+
+def test_nothing_rests_in_the_open(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the database nor a log line holds what a message says, while it waits and after it went."""
+
+    async def refuse(delivery: Delivery, _: int) -> str:
+        if b"9990000018" in delivery.body:
+            raise Refused(f"{CANARY} is not known here")
+        raise KeyError(CANARY)
+
+    world.behave = refuse
+    world.send(record("north", "9990000018", 0), record("north", CANARY, 0))
+    caplog.set_level(0)
+    live(world, lambda: len(world.attempts) > 3)
+    held = b"".join(path.read_bytes() for path in world.path.iterdir())
+    told = caplog.text + "".join(str(vars(one)) for one in caplog.records)
+    assert len(held) > 10_000
+    for secret in (CANARY, "9990000018"):
+        assert secret.encode() not in held
+        assert secret not in told
+
+
+def test_only_live_agencies_without_kafka_are_served(world: World) -> None:
+    """Who reads Kafka needs no courier, and who is on trial is sent nothing."""
+    world.trial = "south"
+    world.send(*everything("south"), *everything("reader"), *everything("north"))
+    assert live(world, lambda: len(world.got) == 12)
+    assert {one.agency for _, one in world.attempts} == {"north"}
+    assert (world.committed["reader"], world.committed["south"]) == (0, 0)
+
+
+def test_only_the_newest_whole_state_goes_where_a_stream_keeps_the_latest(world: World) -> None:
+    """While a partner is away, older states of a child that were never tried give way to the newest."""
+
+    async def behave(_: Delivery, __: int) -> str:
+        if world.loop.time() < 60:
+            raise TransportError("http.503")
+        return "200"
+
+    world.behave = behave
+    world.send(*(record("north", child, turn, stream=STATES) for turn in range(9) for child in "ab"))
+    assert live(world, settled(world))
+    for child, went in turns(world.received("north")).items():
+        assert went == sorted(went), child
+        assert went[-1] == 8
+        assert len(went) < 9
+
+
+def test_couriers_work_in_real_time_and_threads(tmp_path: Path) -> None:
+    """The same with the system's clock, a thread for SQL, and threads for rendering."""
+    world = World(tmp_path)
+    world.send(*everything("north"))
+    real: list[Delivery] = []
+
+    class Quick:
+        async def deliver(self, delivery: Delivery) -> str:
+            real.append(delivery)
+            return "200"
+
+        async def close(self) -> None:
+            real.append(real[0])
+
+    async def life() -> None:
+        store = engine(f"sqlite:///{tmp_path / 'hub.db'}")
+        couriers = Couriers(
+            catalog=CATALOG,
+            keys=KEYS,
+            ledger=Ledger(store),
+            sink_for=lambda *_: Quick(),
+            inflow_for=lambda group, _: Inflow(world, group.removeprefix("courier.")),
+        )
+        running = asyncio.create_task(couriers.run())
+        while world.waiting():
+            await asyncio.sleep(0.01)
+        couriers.stop()
+        await running
+        store.dispose()
+
+    asyncio.run(life())
+    world.close()
+    assert turns(real[:12]) == expected()
+    assert len(real) > 12
+
+
+@given(attempts=st.integers(1, 10_000), seed=st.integers())
+def test_waiting_grows_to_five_minutes_and_no_further(attempts: int, seed: int) -> None:
+    """Full jitter: between nothing and one second doubled for each failure, five minutes at most."""
+    longest = min(LONGEST_SECONDS, 2.0 ** min(attempts - 1, 20))
+    assert 0 <= backoff(attempts, random.Random(seed).uniform) <= longest
+    assert backoff(attempts, lambda _, high: high) == longest
+
+
+def test_a_breaker_opens_after_five_failures_and_lets_one_probe_through() -> None:
+    """Four failures change nothing; the fifth leaves room for one attempt at a time, after a rest."""
+    breaker = Breaker(lambda _, high: high)
+    for _ in range(FAILURES - 1):
+        breaker.failed(0.0)
+    assert (breaker.room(0.0, 3, 8), breaker.rest(0.0)) == (5, 0.0)
+    breaker.failed(0.0)
+    rest = breaker.rest(0.0)
+    assert 0 < rest <= PROBE_SECONDS
+    assert (breaker.room(0.0, 0, 8), breaker.room(rest, 0, 8), breaker.room(rest, 1, 8)) == (0, 1, 0)
+    assert breaker.answered()
+    assert (breaker.answered(), breaker.room(rest, 0, 8)) == (False, 8)
+
+
+@given(
+    headers=st.lists(st.tuples(st.text(st.characters(codec="utf-8"), max_size=9), st.binary(max_size=9)), max_size=4),
+    value=st.binary(max_size=40),
+)
+def test_a_record_comes_out_of_the_ledger_as_it_went_in(headers: list[tuple[str, bytes]], value: bytes) -> None:
+    """Papers and value survive packing, whatever bytes they are."""
+    assert from_payload(to_payload(tuple(headers), value)) == (tuple(headers), value)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TransportError("http.503 try later"), "http.503"),
+        (Refused("mllp.rejected: the partner answered AR"), "mllp.rejected"),
+        (Refused("https: status 422, outcome invalid"), "https.422"),
+        (Refused("9990000018"), "refused"),
+        (TransportError(f"{CANARY} refused"), "transporterror"),
+        (ValueError("http.503"), "valueerror"),
+        (TimeoutError(), "timeouterror"),
+    ],
+)
+def test_a_reason_is_a_code_and_never_a_text(error: Exception, code: str) -> None:
+    """What is not spelled as a code gives its kind only."""
+    assert code_of(error) == code

@@ -1,0 +1,564 @@
+"""HTTPS in and out over real sockets and TLS: who may speak, what is answered, what is tried again."""
+
+import asyncio
+import io
+import json
+import logging
+import ssl
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from hub.errors import Refused, TransportError
+from hub.transports import Answer, Delivery, https
+from hub.transports.https import HttpsSink, HttpsSource
+from hub.transports.tls import LocalCa, client_context, make_local_ca, server_context
+
+POLICE, MASH = "p" * 32, "m" * 32
+LINES = {"/police/notices": "json", "/mash/referrals": "json", "/mash/lists": "csv"}
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> LocalCa:
+    return make_local_ca(tmp_path_factory.mktemp("pki"))
+
+
+class Receiver:
+    """What stands behind the listener: answers as told, and remembers."""
+
+    def __init__(self, *answers: Answer | Exception) -> None:
+        self.answers = list(answers)
+        self.received: list[tuple[str, str, bytes]] = []
+
+    async def __call__(self, agency: str, line: str, data: bytes) -> Answer:
+        """As `hub.transports.Receive`."""
+        self.received.append((agency, line, data))
+        answer = self.answers.pop(0) if self.answers else Answer(events=1)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@asynccontextmanager
+async def listening(pki: LocalCa, receiver: Any) -> AsyncIterator[tuple[HttpsSource, aiohttp.ClientSession]]:
+    context = server_context(pki.server_cert, pki.server_key)
+    source = HttpsSource("127.0.0.1", 0, LINES, {"police": POLICE, "mash": MASH}, context)  # type: ignore[arg-type]
+    await source.start(receiver)
+    connector = aiohttp.TCPConnector(ssl=client_context(pki.ca))
+    try:
+        async with aiohttp.ClientSession(f"https://localhost:{source.port}", connector=connector) as client:
+            yield source, client
+    finally:
+        await source.stop()
+
+
+def post(pki: LocalCa, receiver: Receiver, path: str = "/police/notices", method: str = "POST", **how: Any) -> Any:
+    """One request; returns status, headers and body."""
+
+    async def go() -> tuple[int, Any, Any]:
+        async with listening(pki, receiver) as (_, client):
+            headers = {
+                "Authorization": f"Bearer {POLICE}",
+                "Content-Type": "application/json",
+                **how.pop("headers", {}),
+            }
+            how.setdefault("data", b"{}")
+            async with client.request(method, path, headers=headers, **how) as response:
+                return response.status, response.headers, await response.json(content_type=None)
+
+    return asyncio.run(go())
+
+
+def test_a_sound_message_is_answered_with_what_became_of_it(pki: LocalCa) -> None:
+    """The bytes arrive as they were sent, under the line they were posted to."""
+    receiver = Receiver(Answer(events=2, set_aside=1))
+    status, headers, body = post(pki, receiver, data=b'{"id": 1}')
+    assert (status, body) == (200, {"status": "accepted", "events": 2, "set_aside": 1})
+    assert receiver.received == [("police", "notices", b'{"id": 1}')]
+    assert headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("readable", "expected"), [(True, 422), (False, 400)])
+def test_a_refusal_says_code_place_and_what_to_do(pki: LocalCa, readable: bool, expected: int) -> None:
+    """As a problem document, with the counts, and without what was sent."""
+    answer = Answer("invalid.missing", "child.born", "Field required", events=1, refused=2, readable=readable)
+    status, headers, body = post(pki, Receiver(answer), data=b'{"name": "CANARY"}')
+    assert (status, headers["Content-Type"].partition(";")[0]) == (expected, "application/problem+json")
+    del body["detail"], body["title"]
+    assert body == {
+        "type": "about:blank", "status": expected, "code": "invalid.missing", "place": "child.born",
+        "mend": "Field required", "events": 1, "set_aside": 0, "refused": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "expected"),
+    [
+        ({"Authorization": ""}, "/police/notices", 401),
+        ({"Authorization": f"Bearer {POLICE}x"}, "/police/notices", 401),
+        ({"Authorization": f"Basic {POLICE}"}, "/police/notices", 401),
+        ({"Authorization": "Bearer ü"}, "/police/notices", 401),
+        ({"Authorization": ""}, "/nobody/nothing", 401),
+        ({"Authorization": f"Bearer {MASH}"}, "/police/notices", 403),
+        ({}, "/mash/referrals", 403),
+        ({}, "/mash/nothing", 403),
+        ({}, "/police/nothing", 404),
+        ({}, "/nobody/nothing", 404),
+        ({}, "/police/notices/", 404),
+        ({}, "/", 404),
+        ({"Content-Type": "text/csv"}, "/police/notices", 415),
+        ({"Content-Type": "nonsense"}, "/police/notices", 415),
+        ({"Content-Encoding": "gzip"}, "/police/notices", 415),
+    ],
+)
+def test_a_request_that_may_not_be_is_turned_away(
+    pki: LocalCa, headers: dict[str, str], path: str, expected: int
+) -> None:
+    """Nothing of it is received, and who is not known does not even learn which lines there are."""
+    receiver = Receiver()
+    status, answered, body = post(pki, receiver, path, headers=headers, data=b'{"name": "CANARY"}')
+    assert (status, body["status"], receiver.received) == (expected, expected, [])
+    assert ("WWW-Authenticate" in answered) is (expected == 401)
+    assert "CANARY" not in json.dumps(body)
+
+
+def test_an_agencys_token_opens_its_own_lines(pki: LocalCa) -> None:
+    """All of them, each in its own form."""
+    receiver = Receiver()
+    headers = {"Authorization": f"bearer {MASH}", "Content-Type": "text/csv; charset=utf-8"}
+    status, _, _ = post(pki, receiver, "/mash/lists", headers=headers, data=b"A\n1\n")
+    assert (status, receiver.received) == (200, [("mash", "lists", b"A\n1\n")])
+
+
+def test_only_post_is_taken(pki: LocalCa) -> None:
+    """And the answer says so."""
+    receiver = Receiver()
+    status, headers, _ = post(pki, receiver, method="PUT")
+    assert (status, headers["Allow"], receiver.received) == (405, "POST", [])
+
+
+def test_a_megabyte_is_taken_and_a_byte_more_is_not(pki: LocalCa) -> None:
+    """Whether the length is announced, or the body comes in chunks."""
+
+    async def chunks(size: int) -> AsyncIterator[bytes]:
+        for start in range(0, size, 65536):
+            yield b"x" * min(65536, size - start)
+
+    most = https.LARGEST_BODY
+    for body, expected in (
+        (io.BytesIO(b"x" * most), 200),
+        (io.BytesIO(b"x" * (most + 1)), 413),
+        (chunks(most), 200),
+        (chunks(most + 1), 413),
+    ):
+        receiver = Receiver()
+        status, _, _ = post(pki, receiver, data=body)
+        assert (status, len(receiver.received)) == (expected, 1 if expected == 200 else 0)
+
+
+@pytest.mark.parametrize(("error", "expected"), [(TransportError("CANARY"), 503), (ValueError("CANARY"), 500)])
+def test_what_could_not_be_kept_must_be_sent_again(
+    pki: LocalCa, caplog: pytest.LogCaptureFixture, error: Exception, expected: int
+) -> None:
+    """The sender keeps it; the error's words reach neither the answer nor the log."""
+    with caplog.at_level(logging.DEBUG):
+        status, headers, body = post(pki, Receiver(error))
+    assert status == expected
+    assert ("Retry-After" in headers) is (expected == 503)
+    assert "CANARY" not in json.dumps(body) + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "echoed"),
+    [
+        ("X-Request-ID", "abc-123.X_4", True),
+        ("X-Request-ID", "<script>", False),
+        ("X-Request-ID", "a" * 65, False),
+        ("traceparent", TRACE, True),
+        ("traceparent", TRACE.upper(), False),
+        ("traceparent", f"00-{'0' * 32}-b7ad6b7169203331-01", False),
+    ],
+)
+def test_only_a_sound_request_id_is_echoed(pki: LocalCa, name: str, shown: str, echoed: bool) -> None:
+    """A request that names itself badly gets a name from us, and a bad trace none."""
+    _, headers, _ = post(pki, Receiver(), headers={name: shown})
+    assert (headers.get(name) == shown) is echoed
+    assert headers["X-Request-ID"]
+
+
+def test_what_was_received_is_answered_before_a_stop(pki: LocalCa) -> None:
+    """A stop waits for the commit."""
+
+    async def go() -> int:
+        begun, let = asyncio.Event(), asyncio.Event()
+
+        async def slow(*_: object) -> Answer:
+            begun.set()
+            await let.wait()
+            return Answer(events=1)
+
+        async with listening(pki, slow) as (source, client):
+            headers = {"Authorization": f"Bearer {POLICE}", "Content-Type": "application/json"}
+            asked = asyncio.create_task(client.post("/police/notices", data=b"{}", headers=headers))
+            await begun.wait()
+            stopping = asyncio.create_task(source.stop())
+            await asyncio.sleep(0)
+            assert not stopping.done()
+            let.set()
+            async with await asked as response:
+                await stopping
+                return response.status
+
+    assert asyncio.run(go()) == 200
+
+
+def test_a_full_house_says_come_back(pki: LocalCa, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More at once than can be held in memory are asked to send again."""
+    monkeypatch.setattr(https, "MOST_AT_ONCE", 0)
+    status, headers, body = post(pki, Receiver())
+    assert (status, body["code"], "Retry-After" in headers) == (503, "busy", True)
+
+
+def test_a_body_that_never_ends_is_given_up(pki: LocalCa, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender cannot hold a place by sending nothing."""
+    monkeypatch.setattr(https, "BODY_SECONDS", 0.05)
+
+    async def go() -> bytes:
+        async with listening(pki, Receiver()) as (source, _):
+            reader, writer = await asyncio.open_connection("localhost", source.port, ssl=client_context(pki.ca))
+            head = f"POST /police/notices HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {POLICE}\r\n"
+            writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{{".encode())
+            line = await reader.readline()
+            writer.close()
+            await writer.wait_closed()
+            return line
+
+    assert b" 408 " in asyncio.run(go())
+
+
+def test_what_is_not_http_is_not_logged(pki: LocalCa, caplog: pytest.LogCaptureFixture) -> None:
+    """Its bytes may be a message that was sent to the wrong port."""
+
+    async def go() -> bytes:
+        async with listening(pki, Receiver()) as (source, _):
+            reader, writer = await asyncio.open_connection("localhost", source.port, ssl=client_context(pki.ca))
+            writer.write(b"POST / HTTP/1.1\r\nCANARY\x00 : x\r\n\r\n")
+            line = await reader.readline()
+            writer.close()
+            await writer.wait_closed()
+            return line
+
+    with caplog.at_level(logging.DEBUG):
+        assert b" 400 " in asyncio.run(go())
+    assert "CANARY" not in caplog.text
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_plain_text_and_old_tls_are_not_spoken(pki: LocalCa) -> None:
+    """Nor a client that does not trust the authority; 1.2 is the oldest."""
+
+    async def go() -> None:
+        async with listening(pki, Receiver()) as (source, _):
+            with pytest.raises(ssl.SSLError):
+                await asyncio.open_connection("localhost", source.port, ssl=client_context())
+            async with aiohttp.ClientSession() as plain:
+                with pytest.raises(aiohttp.ClientError):
+                    await plain.get(f"http://localhost:{source.port}/")
+
+    asyncio.run(go())
+    assert server_context(pki.server_cert, pki.server_key).minimum_version == ssl.TLSVersion.TLSv1_2
+    assert client_context(pki.ca).minimum_version == ssl.TLSVersion.TLSv1_2
+    assert client_context(pki.ca).check_hostname
+
+
+def test_short_and_shared_tokens_are_not_accepted(pki: LocalCa) -> None:
+    """A token that can be guessed, or that two agencies hold, proves nothing."""
+    context = server_context(pki.server_cert, pki.server_key)
+    for tokens in ({"police": "short"}, {"police": POLICE, "mash": POLICE}):
+        with pytest.raises(ValueError, match="token"):
+            HttpsSource("127.0.0.1", 0, {}, tokens, context)
+
+
+# --- out ------------------------------------------------------------------------------------------------------
+
+DELIVERY = Delivery("0011aabb", "gwh", "hospital_alert", "", "application/fhir+json", b"CANARY", ".fhir.json")
+Behave = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def partner(pki: LocalCa, behave: Behave, *, mutual: bool = False) -> AsyncIterator[str]:
+    """A partner's server that behaves as told; yields its address."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", behave)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    context = server_context(pki.server_cert, pki.server_key, pki.ca if mutual else None)
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    try:
+        yield f"https://localhost:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def deliver(
+    pki: LocalCa, behave: Behave, delivery: Delivery = DELIVERY, path: str = "/alerts", times: int = 1
+) -> list[str | TransportError]:
+    """Deliver, some times over; what came of each, and no error's words ever hold the content."""
+
+    async def go() -> list[str | TransportError]:
+        said: list[str | TransportError] = []
+        async with partner(pki, behave) as address:
+            sink = HttpsSink(address + path, "our-token", client_context(pki.ca), timeout=5)
+            for _ in range(times):
+                try:
+                    said.append(await sink.deliver(delivery))
+                except TransportError as error:
+                    said.append(error)
+            await sink.close()
+        return said
+
+    said = asyncio.run(go())
+    assert not any("CANARY" in f"{one!r} {getattr(one, '__cause__', None)!r}" for one in said)
+    return said
+
+
+def answering(status: int, body: bytes = b"", **headers: str) -> Behave:
+    async def behave(_: web.Request) -> web.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(status=status, body=body, headers=named)
+
+    return behave
+
+
+def outcome(severity: str, code: str) -> bytes:
+    issue = {"severity": severity, "code": code, "diagnostics": "CANARY"}
+    return json.dumps({"resourceType": "OperationOutcome", "issue": [issue]}).encode()
+
+
+def test_a_delivery_is_posted_with_its_id(pki: LocalCa) -> None:
+    """The same id at every attempt, so that a repetition can be known."""
+    seen: list[tuple[str, str, bytes, dict[str, str]]] = []
+
+    async def behave(request: web.Request) -> web.Response:
+        seen.append((request.method, request.path, await request.read(), dict(request.headers)))
+        return web.Response(status=202)
+
+    assert deliver(pki, behave, times=2) == ["202", "202"]
+    (method, path, body, headers), again = seen
+    assert (method, path, body) == ("POST", "/alerts", b"CANARY")
+    assert headers["Idempotency-Key"] == again[3]["Idempotency-Key"] == "0011aabb"
+    assert headers["Content-Type"] == "application/fhir+json"
+    assert headers["Authorization"] == "Bearer our-token"
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_what_may_pass_is_tried_again(pki: LocalCa, status: int) -> None:
+    """The partner is busy or broken, not against it."""
+    (error,) = deliver(pki, answering(status))
+    assert type(error) is TransportError
+    assert str(error) == f"https: status {status}"
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 409, 413, 422])
+def test_what_will_not_pass_is_refused(pki: LocalCa, status: int) -> None:
+    """By its status alone; a redirection is not followed, since it would carry the message elsewhere."""
+    (error,) = deliver(pki, answering(status, b"CANARY", Location="https://localhost:1/elsewhere"))
+    assert type(error) is Refused
+    assert str(error) == f"https: status {status}"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", "200"),
+        (b"<html/>", "200"),
+        (outcome("information", "informational"), "200"),
+        (outcome("warning", "value"), "200"),
+        (b"x" * (https.LARGEST_ANSWER + 1), "200"),
+        (outcome("error", "value"), Refused),
+        (outcome("fatal", "security"), Refused),
+        (outcome("error", "exception"), Refused),
+        (outcome("error", "throttled"), TransportError),
+        (outcome("fatal", "transient"), TransportError),
+    ],
+)
+def test_an_outcome_of_fhir_overrules_the_status(pki: LocalCa, body: bytes, expected: str | type[Exception]) -> None:
+    """A 200 that carries an error is no delivery."""
+    (said,) = deliver(pki, answering(200, body))
+    assert said == expected if isinstance(expected, str) else type(said) is expected
+
+
+def test_an_outcome_counts_for_fhir_only(pki: LocalCa) -> None:
+    """A partner that takes JSON may answer with what it likes."""
+    plain = DELIVERY._replace(content_type="application/json")
+    assert deliver(pki, answering(200, outcome("fatal", "security")), plain) == ["200"]
+
+
+@pytest.mark.parametrize(
+    "asked", ["60", format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True), "9" * 400]
+)
+def test_a_partner_that_asks_to_wait_is_left_alone(pki: LocalCa, asked: str) -> None:
+    """Until the time it named has passed, nothing is sent."""
+    calls = 0
+
+    async def behave(_: web.Request) -> web.Response:
+        nonlocal calls
+        calls += 1
+        return web.Response(status=503, headers={"Retry-After": asked})
+
+    said = deliver(pki, behave, times=3)
+    assert calls == 1
+    assert [type(one) for one in said] == [TransportError] * 3
+
+
+@pytest.mark.parametrize("asked", ["", "0", "-5", "soon", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_a_wait_that_is_none_is_ignored(pki: LocalCa, asked: str) -> None:
+    """The next attempt is the courier's to time."""
+    said = deliver(pki, answering(429, Retry_After=asked), times=2)
+    assert [str(one) for one in said] == ["https: status 429"] * 2
+
+
+def test_no_answer_is_tried_again(pki: LocalCa) -> None:
+    """Nobody listening, a connection cut after the request, an answer cut short, and one that never comes."""
+
+    async def cut(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    async def short(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b"{")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    for behave in (cut, short):
+        (error,) = deliver(pki, behave)
+        assert type(error) is TransportError
+
+    async def go() -> None:
+        never = asyncio.Event()
+
+        async def silent(_: web.Request) -> web.Response:
+            await never.wait()
+            return web.Response()
+
+        async with partner(pki, silent) as address:
+            sink = HttpsSink(address, None, client_context(pki.ca), timeout=0.1)
+            with pytest.raises(TransportError, match="no answer"):
+                await sink.deliver(DELIVERY)
+            never.set()
+            await sink.close()
+        with pytest.raises(TransportError, match="no answer"):  # the partner's server is gone now
+            await sink.deliver(DELIVERY)
+        await sink.close()
+
+    asyncio.run(go())
+
+
+def test_a_partner_that_cannot_prove_its_name_gets_nothing(pki: LocalCa, tmp_path: Path) -> None:
+    """Another authority's certificate, or another name, and the message stays here."""
+    other = make_local_ca(tmp_path)
+    calls: list[web.Request] = []
+
+    async def behave(request: web.Request) -> web.Response:
+        calls.append(request)
+        return web.Response()
+
+    async def go() -> None:
+        async with partner(pki, behave) as address:
+            for url, ca in ((address, other.ca), (address.replace("localhost", "127.0.0.2"), pki.ca)):
+                sink = HttpsSink(url, "our-token", client_context(ca), timeout=5)
+                with pytest.raises(TransportError, match="no answer"):
+                    await sink.deliver(DELIVERY)
+                await sink.close()
+
+    asyncio.run(go())
+    assert calls == []
+
+
+def test_a_partner_may_ask_who_calls(pki: LocalCa) -> None:
+    """With the client's certificate the delivery is taken, without it not."""
+
+    async def go() -> None:
+        async with partner(pki, answering(200), mutual=True) as address:
+            known = HttpsSink(address, None, client_context(pki.ca, pki.client_cert, pki.client_key), timeout=5)
+            assert await known.deliver(DELIVERY) == "200"
+            await known.close()
+            stranger = HttpsSink(address, None, client_context(pki.ca), timeout=5)
+            with pytest.raises(TransportError, match="no answer"):
+                await stranger.deliver(DELIVERY)
+            await stranger.close()
+
+    asyncio.run(go())
+
+
+def test_each_of_a_family_has_its_own_address(pki: LocalCa) -> None:
+    """The address stands in the path as it is; one that would leave its place is refused before a call."""
+    paths: list[str] = []
+
+    async def behave(request: web.Request) -> web.Response:
+        paths.append(request.raw_path)
+        return web.Response()
+
+    for address in ("SW-0042", "..", "a/b", "a%2Fb", "", "x" * 65, "a?b", ".hidden"):
+        (said,) = deliver(pki, behave, DELIVERY._replace(address=address), "/workers/{address}/alerts")
+        assert (said == "200") is (address == "SW-0042")
+        assert said == "200" or type(said) is Refused
+    assert paths == ["/workers/SW-0042/alerts"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost/x", "https:///x", "localhost", "https://u:p@localhost/", "https://{address}.x/"]
+)
+def test_only_a_plain_https_address_is_called(url: str) -> None:
+    """A setting that would send in the clear, or anywhere, is found before anything is sent."""
+    with pytest.raises(ValueError, match="https://"):
+        HttpsSink(url, None)
+
+
+# --- certificates ---------------------------------------------------------------------------------------------
+
+
+def test_a_local_authority_is_made_once(tmp_path: Path) -> None:
+    """Called again it changes nothing; keys are their owner's alone, and the authority's own is nowhere."""
+    folder = tmp_path / "new" / "pki"
+    paths = make_local_ca(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert make_local_ca(folder) == paths
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert sorted(before) == [".lock", "ca.pem", "client.key", "client.pem", "server.key", "server.pem"]
+    for key in (paths.server_key, paths.client_key):
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert b"PRIVATE" not in before["ca.pem"]
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "server.pem", "server.key", "client.pem", "client.key"])
+@pytest.mark.parametrize("harm", ["absent", "garbage", "swapped"])
+def test_a_spoilt_local_authority_is_made_anew(tmp_path: Path, name: str, harm: str) -> None:
+    """Half of one would fail at the first call, and nobody would know why."""
+    paths = make_local_ca(tmp_path / "one")
+    path = tmp_path / "one" / name
+    if harm == "absent":
+        path.unlink()
+    elif harm == "garbage":
+        path.write_bytes(b"not a certificate")
+    else:
+        make_local_ca(tmp_path / "two")
+        path.write_bytes((tmp_path / "two" / name).read_bytes())
+    old = paths.ca.read_bytes() if paths.ca.exists() else b""
+    assert make_local_ca(tmp_path / "one") == paths
+    assert paths.ca.read_bytes() != old
+    server_context(paths.server_cert, paths.server_key, paths.ca)
+    client_context(paths.ca, paths.client_cert, paths.client_key)
