@@ -130,7 +130,7 @@ def look() -> Catalog:
         watches=watches,
         keeping=reader.keeping(topics / "keeping.yaml"),
         notice=reader.notice(connectors / "notice.yaml"),
-        lock=SchemaLock.read(topics),
+        lock=reader.lock(topics),
         documents=reader.documents,
         findings=tuple(reader.findings),
     )
@@ -204,6 +204,13 @@ class _Reader:
         document = self.document(path, "connectors/notice.yaml")
         sections = document.value.get("sections") if isinstance(document.value, dict) else None
         return tuple(str(one) for one in sections) if isinstance(sections, list) else ()
+
+    def lock(self, folder: Path) -> SchemaLock:
+        try:
+            return SchemaLock.read(folder)
+        except CatalogError as error:
+            self.findings += [one for one in error.findings if isinstance(one, Finding)]
+            return SchemaLock([])
 
     def _validated(
         self, model: type[Model], document: Document, above: tuple[str | int, ...], value: Any

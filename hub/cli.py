@@ -235,9 +235,9 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
             ready = lambda ports: announce(settings, "gateway", ports=dict(ports))  # noqa: E731
             await gateway.serve(loaded, settings, bootstrap, stop=stop, ready=ready)
         elif process == "watches":
-            from hub import watches  # noqa: PLC0415
+            from hub.watches.process import serve as watch  # noqa: PLC0415
 
-            await watches.serve(
+            await watch(
                 loaded, settings.keys(), bootstrap=bootstrap, state_dir=settings.path("watches"), stop=stop,
                 ready=lambda: announce(settings, "watches"), replication=settings.replication, kafka=settings.kafka(),
             )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 LIMIT = 64 * 1024
+DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ def read(path: Path, place: str) -> Document:
     """
     Read one YAML file by safe rules.
 
-    Aliases and anchors are refused (they can hide who hears what, and a few lines of them exhaust memory), and so
-    are tags, duplicate keys and files over 64 KB.
+    Aliases, anchors and merges are refused (they can hide who hears what, and a few lines of them exhaust memory),
+    and so are tags, duplicate keys, characters that nobody sees, nesting deeper than 20 and files over 64 KB.
     """
     size = path.stat().st_size
     if size > LIMIT:
@@ -61,8 +63,7 @@ def read(path: Path, place: str) -> Document:
         return Document(place, None, {}, (Finding(place, 1, f"{size} bytes, over the limit of {LIMIT}", mend),))
     try:
         text = path.read_text(encoding="utf-8")
-        faults = tuple(_forbidden(text, place))
-        if faults:
+        if faults := (*_unseen(text, place), *_forbidden(text, place)):
             return Document(place, None, {}, faults)
         loader = yaml.SafeLoader(text)
         try:
@@ -70,7 +71,7 @@ def read(path: Path, place: str) -> Document:
             if node is None:
                 return Document(place, None, {}, (Finding(place, 1, "is empty", "write it, or delete the file"),))
             lines: dict[tuple[str | int, ...], int] = {}
-            faults = tuple(_walk(node, (), lines, place))
+            faults = tuple(_walk(loader, node, (), lines, place))
             return Document(place, loader.construct_document(node) if not faults else None, lines, faults)
         finally:
             loader.dispose()
@@ -78,16 +79,26 @@ def read(path: Path, place: str) -> Document:
         return Document(place, None, {}, (Finding(place, 1, "is not UTF-8", "save it as UTF-8"),))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else 1
-        problem = getattr(error, "problem", None) or "is not YAML"
+        line = mark.line + 1 if mark is not None else text.count("\n", 0, getattr(error, "position", 0)) + 1
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "is not YAML"
         return Document(place, None, {}, (Finding(place, line, str(problem), "mend the YAML at this line"),))
 
 
+def _unseen(text: str, place: str) -> Iterator[Finding]:
+    """Characters that turn the reading order or take no room: what is read aloud is not what is obeyed."""
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        if any(unicodedata.category(letter) == "Cf" for letter in line):
+            yield Finding(place, number, "holds a character that nobody sees", "write the line anew")
+
+
 def _forbidden(text: str, place: str) -> list[Finding]:
-    """Anchors, aliases and tags, found before anything is built from them."""
-    found = []
+    """Anchors, aliases, tags and bottomless nesting, found before anything is built from them."""
+    depth, found = 0, list[Finding]()
     for event in yaml.parse(text, yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark is not None else 1
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            return [*found, Finding(place, line, f"is nested deeper than {DEEPEST}", "write it flat")]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             found.append(Finding(place, line, "uses a YAML anchor or alias", "write the values out"))
         elif getattr(event, "tag", None):
@@ -98,7 +109,11 @@ def _forbidden(text: str, place: str) -> list[Finding]:
 
 
 def _walk(
-    node: yaml.Node, path: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int], place: str
+    loader: yaml.SafeLoader,
+    node: yaml.Node,
+    path: tuple[str | int, ...],
+    lines: dict[tuple[str | int, ...], int],
+    place: str,
 ) -> list[Finding]:
     lines.setdefault(path, node.start_mark.line + 1)
     found: list[Finding] = []
@@ -106,12 +121,32 @@ def _walk(
         seen: set[str] = set()
         for key, value in node.value:
             name, line = str(key.value), key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                found.append(Finding(place, line, "has a list or a record for a key", "name the entry in one word"))
+                continue
+            if key.tag == "tag:yaml.org,2002:merge":
+                found.append(Finding(place, line, "uses a YAML merge", "write the values out"))
+                continue
+            found += _impossible(loader, key, (*path, name), place)
             if name in seen:
                 found.append(Finding(place, line, f"the key {name!r} stands twice", "keep one of the two"))
             seen.add(name)
             lines[(*path, name)] = line
-            found += _walk(value, (*path, name), lines, place)
+            found += _walk(loader, value, (*path, name), lines, place)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            found += _walk(value, (*path, index), lines, place)
+            found += _walk(loader, value, (*path, index), lines, place)
+    else:
+        found += _impossible(loader, node, path, place)
     return found
+
+
+def _impossible(
+    loader: yaml.SafeLoader, node: yaml.Node, path: tuple[str | int, ...], place: str
+) -> Iterator[Finding]:
+    """A day that no calendar has, or a number too long to be one: the loader itself would only raise."""
+    try:
+        loader.construct_object(node)
+    except ValueError:
+        what = f"{'.'.join(map(str, path))}: there is no such day or number"
+        yield Finding(place, node.start_mark.line + 1, what, "mend the value")

@@ -41,6 +41,8 @@ class Sinks:
     def __call__(self, agency: Agency, stream: str, door: Door) -> Sink:
         """The sink; raises CatalogError where a setting that it needs is missing, and says which."""
         if door.by == "files":
+            if self._settings.outbox is None:  # our own folder; one that a setting names is a share, and may be away
+                self._settings.outbox_folder.mkdir(parents=True, exist_ok=True)
             return FolderSink(self._settings.outbox_folder)
         if door.by == "https":
             token = self._secret(agency.key, stream)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hub.agency import Agency, Door, Hearing
-from hub.avro import Codec, bare, granted_schemas, narrowed, schema_of
+from hub.avro import bare, granted_schemas, leaves_of, schema_of
 from hub.catalog import Catalog
 from hub.disclosure import Receipt
 from hub.envelope import Envelope, Headers, Record, stamp, traceparent
@@ -17,7 +19,8 @@ from hub.errors import CatalogError
 from hub.formats import json as json_format
 from hub.gates import paths as gate_paths
 from hub.keys import Keys, digest
-from hub.policy import Policy, Withheld, decide
+from hub.narrow import Reader
+from hub.policy import Grant, Policy, Withheld, decide
 from hub.projection import Projection
 from hub.seals import paths as seal_paths
 from hub.stream import Stream, pick
@@ -57,16 +60,51 @@ class Carried(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One stream on its way to one agency, compiled."""
+    """One stream on its way to one agency, compiled; what is the same for every event is made once."""
 
     agency: str
     policy: Policy
+    grant: Grant
     hearing: Hearing
     topic: str
     projection: Projection
     json: bool
     subject_key: bytes
     message_key: bytes
+
+    def papers(self, message_id: str, time: datetime, address: str) -> Envelope:
+        """The recipient's papers of one event."""
+        return Envelope(message_id, SOURCE, self.topic, time, traceparent(message_id), address)
+
+
+class _Headers:
+    """A route's headers, just as its papers would write them, of which only three or four differ from event to event."""
+
+    def __init__(self, route: Route) -> None:
+        content_type = CONTENT_TYPES["json" if route.json else "avro"]
+        any_event = route.papers("", datetime.fromtimestamp(0, UTC), "").headers(content_type)
+        self._version, _, self._source, self._type, _, _, self._content_type = any_event
+
+    def of(self, message_id: str, time: bytes, address: str) -> Headers:
+        """The headers of one event; *time* as `stamp` writes it."""
+        own = (
+            self._version,
+            ("ce_id", message_id.encode()),
+            self._source,
+            self._type,
+            ("ce_time", time),
+            ("traceparent", traceparent(message_id).encode()),
+            self._content_type,
+        )
+        return (*own, ("ce_hubaddress", address.encode())) if address else own
+
+
+class _Papers(NamedTuple):
+    """What the recipients' papers need of an event's: its id and when the hub took it in, also as `stamp` writes it."""
+
+    id: str
+    time: datetime
+    stamp: bytes
 
 
 class Desk:
@@ -75,13 +113,13 @@ class Desk:
     def __init__(self, catalog: Catalog, stream: Stream, keys: Keys) -> None:
         self.stream = stream
         self.routes = tuple(_routes(catalog, stream, keys))
+        self._headers = {route.agency: _Headers(route) for route in self.routes}
         wanted = set(seal_paths(stream))
         for route in self.routes:
-            grant = route.policy.hears[stream.name]
-            wanted |= {*grant.where, *gate_paths(grant.gate, stream)}
-        schema_id, whole = catalog.id_of(stream.topic, schema_of(stream)), bare(schema_of(stream))
-        view = narrowed(whole, frozenset(wanted))
-        self._view = Codec(schema_id, whole, view) if view is not None else None
+            wanted |= {*route.grant.where, *gate_paths(route.grant.gate, stream)}
+        whole = schema_of(stream)
+        self.view = Reader(catalog.id_of(stream.topic, whole), bare(whole), frozenset(wanted & leaves_of(whole)))
+        """Reads what decisions ask for, and nothing else."""
 
     def carry(self, record: Record, *, now: datetime) -> Carried:
         """
@@ -90,21 +128,37 @@ class Desk:
         Raises `Unreadable`, `KeyError` or `ValueError` where the record itself is not sound: then nobody hears it.
         """
         value, key = record.value or b"", record.key or b""
-        papers = Envelope.from_headers(record.headers)
-        view = self._view.decode(value) if self._view is not None else {}
+        papers = _papers(record.headers)
+        view = self.view.read(value)
+        at = _stamped(now)
         carried = Carried([], [])
         for route in self.routes:
             decision = decide(view, route.policy, self.stream, now=now)
-            sent = None if isinstance(decision, Withheld) else self._released(route, value, key, papers)
-            rule = decision.rule if isinstance(decision, Withheld) else ""
+            sent = decision.rule if isinstance(decision, Withheld) else self._released(route, value, key, papers)
+            message = digest_sent = rule = ""
             if isinstance(sent, str):
-                rule, sent = sent, None
-            if sent is not None:
-                carried.records.append(sent)
-            carried.receipts.append(_receipt(route, self.stream, papers, sent, rule, now))
+                rule = sent
+            else:
+                carried.records.append(sent.record)
+                message, digest_sent = sent.message, hashlib.sha256(sent.record.value or b"").hexdigest()
+            carried.receipts.append(
+                Receipt(
+                    papers.id,
+                    self.stream.name,
+                    route.agency,
+                    "withheld" if rule else "released",
+                    rule,
+                    route.policy.version,
+                    route.grant.gate,
+                    route.grant.notice,
+                    message,
+                    digest_sent,
+                    at,
+                )
+            )
         return carried
 
-    def _released(self, route: Route, value: bytes, key: bytes, papers: Envelope) -> Record | str:
+    def _released(self, route: Route, value: bytes, key: bytes, papers: _Papers) -> _Sent | str:
         """The record for one agency, or the rule that kept it back after all."""
         try:
             values = route.projection.project(value)
@@ -113,13 +167,41 @@ class Desk:
                 address = pick(values, route.hearing.addressed_by) or route.hearing.otherwise or ""
                 if not address:
                     return f"address.{route.hearing.addressed_by}"
-            message_id = digest(route.message_key, papers.id)
-            envelope = Envelope(message_id, SOURCE, route.topic, papers.time, traceparent(message_id), address)
-            body = json_format.render(values, papers=envelope) if route.json else route.projection.encode(values)
+            message = digest(route.message_key, papers.id)
+            if route.json:
+                body = json_format.render(values, papers=route.papers(message, papers.time, address))
+            else:
+                body = route.projection.encode(values)
+            headers = self._headers[route.agency].of(message, papers.stamp, address)
+            subject = digest(route.subject_key, key).encode()
         except Exception as error:  # noqa: BLE001  whatever goes wrong here, the event stays with us
             return f"fields.{type(error).__name__.lower()}"
-        content_type = CONTENT_TYPES["json" if route.json else "avro"]
-        return Record(route.topic, digest(route.subject_key, key).encode(), body, envelope.headers(content_type))
+        return _Sent(Record(route.topic, subject, body, headers), message)
+
+
+class _Sent(NamedTuple):
+    record: Record
+    message: str
+
+
+def _papers(headers: Headers | list[tuple[str, bytes]]) -> _Papers:
+    """As much of an event's papers as its recipients' need; raises KeyError and ValueError as `Envelope` does."""
+    have = dict(headers)
+    for name in ("ce_source", "ce_type", "traceparent"):
+        have[name].decode()
+    written = have["ce_time"]
+    time = datetime.fromisoformat(written.decode())
+    # What is in the hub's own spelling already need not be spelt again; anything else is not passed on.
+    return _Papers(have["ce_id"].decode(), time, written if _STAMP.fullmatch(written) else stamp(time).encode())
+
+
+_STAMP = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+
+
+@lru_cache(maxsize=8)
+def _stamped(now: datetime) -> str:
+    """*now* as receipts say it; one transaction's are all decided at the same time."""
+    return stamp(now)
 
 
 def _routes(catalog: Catalog, stream: Stream, keys: Keys) -> list[Route]:
@@ -135,25 +217,8 @@ def _routes(catalog: Catalog, stream: Stream, keys: Keys) -> list[Route]:
         source_id = catalog.id_of(stream.topic, schema_of(stream))
         own_id = catalog.id_of(topic, granted_schemas(stream, grant)[1])
         projection = Projection(stream, grant, source_id, own_id, plain=as_json)
-        routes.append(Route(agency.key, policy, hearing, topic, projection, as_json, *keys.recipient(agency.key)))
+        routes.append(Route(agency.key, policy, grant, hearing, topic, projection, as_json, *keys.recipient(agency.key)))
     return routes
-
-
-def _receipt(route: Route, stream: Stream, papers: Envelope, sent: Record | None, rule: str, now: datetime) -> Receipt:
-    grant = route.policy.hears[stream.name]
-    return Receipt(
-        event=papers.id,
-        stream=stream.name,
-        agency=route.agency,
-        verdict="released" if sent is not None else "withheld",
-        rule=rule,
-        policy=route.policy.version,
-        gate=grant.gate,
-        notice=grant.notice,
-        message=dict(sent.headers)["ce_id"].decode() if sent is not None else "",
-        sent=hashlib.sha256(sent.value or b"").hexdigest() if sent is not None else "",
-        at=stamp(now),
-    )
 
 
 def open_letter(catalog: Catalog, value: bytes, headers: Headers) -> Letter:

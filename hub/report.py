@@ -56,7 +56,7 @@ def got(
     """What each agency got: how many, how many of the stream's fields, in which format by which door."""
     table = Table(title="What each agency got", title_justify="left", title_style="bold")
     for name, right in (("agency", False), ("stream", False), ("events", True), ("fields", True), ("as", False),
-                        ("because", False)):  # fmt: skip
+                        ("through the gate", False)):  # fmt: skip
         table.add_column(name, justify="right" if right else "left")
     for agency, policy in catalog.policies.items():
         for stream, grant in policy.hears.items():
@@ -65,7 +65,7 @@ def got(
             fields = f"{len(grant.fields) + len(grant.coarse)} of {every}"
             style = None if number else "dim"
             table.add_row(catalog.agencies[agency].name, stream, str(number or "—"), fields,
-                          doors.get((agency, stream), "—"), grant.because, style=style)  # fmt: skip
+                          doors.get((agency, stream), "—"), grant.gate, style=style)  # fmt: skip
     console.print(table)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hub.avro import Codec
-from hub.errors import Unreadable
+from hub.document import Finding
+from hub.errors import CatalogError, Unreadable
 
 FILE = "schemas.lock"
 
@@ -24,10 +25,24 @@ class SchemaLock:
 
     @classmethod
     def read(cls, folder: Path) -> SchemaLock:
-        """The lock in *folder*; empty where there is none yet."""
+        """
+        The lock in *folder*; empty where there is none yet.
+
+        Raises CatalogError, with the line, where one is no entry or has not its own number for an id: two branches
+        that each gave out the same id would otherwise have one's records read with the other's schema.
+        """
         path = folder / FILE
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return cls([json.loads(line) for line in lines])
+        entries = [_entry(line) for line in lines]
+        mend = "keep the lines of the branch that is live, and run `hub sync`"
+        faults = [
+            Finding(f"topics/{FILE}", number, "is no entry" if entry is None else f"has not the id {number}", mend)
+            for number, entry in enumerate(entries, 1)
+            if entry is None or entry["id"] != number
+        ]
+        if faults:
+            raise CatalogError(faults)
+        return cls([entry for entry in entries if entry is not None])
 
     @cached_property
     def current(self) -> Mapping[str, int]:
@@ -36,7 +51,11 @@ class SchemaLock:
 
     def schema(self, schema_id: int) -> dict[str, Any]:
         """The schema that *schema_id* means; raises KeyError for an id that was never given out."""
-        return next(entry["schema"] for entry in self.entries if entry["id"] == schema_id)
+        for entry in self.entries:
+            if entry["id"] == schema_id:
+                schema: dict[str, Any] = entry["schema"]
+                return schema
+        raise KeyError(schema_id)
 
     def codec(self, value: bytes) -> Codec:
         """The codec that reads *value*, by the id it begins with; raises Unreadable for an unknown one."""
@@ -46,7 +65,7 @@ class SchemaLock:
         if schema_id not in self._codecs:
             try:
                 self._codecs[schema_id] = Codec(schema_id, self.schema(schema_id))
-            except StopIteration:
+            except KeyError:
                 raise Unreadable("avro.unknown-schema", "", "run `hub sync` where it was written") from None
         return self._codecs[schema_id]
 
@@ -62,6 +81,14 @@ class SchemaLock:
     def text(self) -> str:
         """As the file holds it."""
         return "".join(json.dumps(entry, ensure_ascii=False, sort_keys=True) + "\n" for entry in self.entries)
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and entry.keys() == {"id", "schema", "subject"} else None
 
 
 def undocumented(schema: Any) -> Any:

@@ -12,6 +12,7 @@ from hub.envelope import Envelope
 from hub.stream import Event
 
 State = dict[str, Any]
+MOST_DOUBTS, MORE_DOUBTS = 100, "more"
 Remember = Callable[[State | None, Mapping[str, Any], datetime], State | None]
 
 
@@ -64,8 +65,9 @@ class Memory:
         return Memory(state, tuple(doubt for doubt in self.doubts if doubt != event_id))
 
     def doubting(self, event_id: str) -> Memory:
-        """The memory after *event_id* could not be taken in."""
-        return self if event_id in self.doubts else replace(self, doubts=(*self.doubts, event_id))
+        """The memory after *event_id* could not be taken in; beyond a hundred they are not told apart, nor ended."""
+        name = event_id if len(self.doubts) < MOST_DOUBTS else MORE_DOUBTS
+        return self if {event_id, name} & set(self.doubts) else replace(self, doubts=(*self.doubts, name))
 
     def pack(self) -> bytes | None:
         """As bytes, the same for the same memory; None where there is nothing to keep."""

@@ -1,1 +1,1 @@
-"""Adopt Thames Valley: the regional adoption agency; finds families for Swindon's children, and hears of their cases."""
+"""Adopt Thames Valley: the regional adoption agency, which finds families for children, and hears of their cases."""

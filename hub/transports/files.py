@@ -9,44 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
-import itertools
 import json
 import logging
 import os
 import random
 import re
-import stat
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import NamedTuple
 
 from hub.errors import Refused, TransportError
 from hub.log import note
 from hub.transports import Answer, Delivery, Receive
+from hub.transports.folder import Mark, files, move, opened, read, remove, reserve, write
 
 DONE, REFUSED = "done", "refused"
 _UNFINISHED = (".part", ".filepart", ".tmp", ".crdownload", "~")
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-
-
-class Mark(NamedTuple):
-    """What changes when a file does."""
-
-    device: int
-    inode: int
-    size: int
-    changed: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> Mark:
-        """The mark of a file by its stat."""
-        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 @dataclass(slots=True)
@@ -125,7 +105,7 @@ class FolderSource:
     async def _one(self, line: tuple[str, str], folder: Path, name: str, one: _Seen, receive: Receive) -> None:
         """Take one file; only a TransportError leaves here: what is wrong with one file does not stop the others."""
         try:
-            data = await asyncio.to_thread(_read, folder, name, one.mark, self._most)
+            data = await asyncio.to_thread(_take, folder, name, one.mark, self._most)
             if data is None:
                 return
             if len(data) > self._most:
@@ -159,15 +139,8 @@ def _note(what: str, line: tuple[str, str], level: int, **keys: object) -> None:
 def _look(folder: Path, seen: dict[str, _Seen], settle: float) -> list[tuple[str, _Seen]]:
     """The files that are ready, oldest first; *seen* is brought up to date with what is there now."""
     now = time.monotonic()
-    with _open(folder) as here, os.scandir(here) as entries:
-        there: dict[str, Mark] = {}
-        for entry in entries:
-            if entry.name.startswith((".", "~")) or entry.name.lower().endswith(_UNFINISHED):
-                continue
-            with suppress(FileNotFoundError):
-                found = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode):
-                    there[entry.name] = Mark.of(found)
+    with opened(folder) as here:
+        there = {name: mark for name, mark in files(here).items() if _finished(name)}
     for name in seen.keys() - there.keys():
         del seen[name]
     for name, mark in there.items():
@@ -183,18 +156,15 @@ def _look(folder: Path, seen: dict[str, _Seen], settle: float) -> list[tuple[str
     return sorted(ready, key=lambda pair: (pair[1].mark.changed, pair[0]))
 
 
-def _read(folder: Path, name: str, mark: Mark, most: int) -> bytes | None:
-    """The bytes of a file (one more than *most* where it holds more), or None where it is not as it was."""
-    with _open(folder) as here:
-        try:
-            file = os.open(name, _READ, dir_fd=here)
-        except FileNotFoundError:
-            return None
-        with os.fdopen(file, "rb") as stream:
-            before = os.fstat(file)
-            data = stream.read(most + 1) if stat.S_ISREG(before.st_mode) else b""
-            unchanged = Mark.of(before) == mark == Mark.of(os.fstat(file))
-    return data if unchanged else None
+def _finished(name: str) -> bool:
+    return not name.startswith((".", "~")) and not name.lower().endswith(_UNFINISHED)
+
+
+def _take(folder: Path, name: str, mark: Mark, most: int) -> bytes | None:
+    """The bytes of a file, or None where it is not as it was."""
+    with opened(folder) as here:
+        found = read(here, name, most)
+    return found[0] if found is not None and found[1] == mark else None
 
 
 def _put_away(folder: Path, name: str, mark: Mark, answer: Answer) -> None:
@@ -203,57 +173,29 @@ def _put_away(folder: Path, name: str, mark: Mark, answer: Answer) -> None:
 
     The move comes first and the look at what was moved second: the other way round a file could slip in between.
     """
-    with _open(folder) as here, _open(DONE if answer.readable else REFUSED, here) as there:
-        kept = _reserve(there, name)
-        why = None if answer.accepted else _reserve(there, f"{kept}.why.json")
-        if why is not None:
-            _write(there, why, _reasons(answer), os.O_TRUNC)
+    with opened(folder) as here, opened(DONE if answer.readable else REFUSED, here) as there:
+        reserved = [reserve(there, name)]
         try:
-            os.rename(name, kept, src_dir_fd=here, dst_dir_fd=there)
-            if Mark.of(os.stat(kept, dir_fd=there, follow_symlinks=False)) == mark:
+            if not answer.accepted:
+                reserved.append(reserve(there, f"{reserved[0]}.why.json"))
+                write(there, reserved[1], _reasons(answer))
+            moved = move(here, name, there, reserved[0])
+        except OSError as error:
+            for one in reserved:
+                remove(there, one)
+            if isinstance(error, FileNotFoundError):  # the sender took it back
                 return
-            os.rename(kept, _reserve(here, name), src_dir_fd=there, dst_dir_fd=here)
-        except FileNotFoundError:  # the sender took it back
-            os.unlink(kept, dir_fd=there)
-        if why is not None:
-            os.unlink(why, dir_fd=there)
+            raise
+        if moved != mark:
+            move(there, reserved[0], here, reserve(here, name))
+            for one in reserved[1:]:
+                remove(there, one)
 
 
 def _reasons(answer: Answer) -> bytes:
     reasons = {"code": answer.code, "place": answer.place, "mend": answer.mend}
     counts = {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused}
     return json.dumps(reasons | counts, indent=2).encode() + b"\n"
-
-
-def _reserve(folder: int, name: str) -> str:
-    """Make an empty file under *name*, or the next free name like it, and return that name."""
-    if len(os.fsencode(name)) > 200:  # there must be room for a number and .why.json within the usual 255 bytes
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32] + PurePath(name).suffix[:20]
-    parts = PurePath(name)
-    for number in itertools.count(1):
-        free = name if number == 1 else f"{parts.stem}.{number}{parts.suffix}"
-        with suppress(FileExistsError):
-            _write(folder, free, b"", os.O_EXCL)
-            return free
-    raise AssertionError  # count() has no end
-
-
-def _write(folder: int, name: str, content: bytes, how: int) -> None:
-    """Write a whole file below an open *folder* and see it on disk."""
-    with os.fdopen(os.open(name, _NEW | how, 0o640, dir_fd=folder), "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-@contextmanager
-def _open(folder: Path | str, above: int | None = None) -> Iterator[int]:
-    """A folder's descriptor: all that happens in it then happens in this folder, whatever its name becomes."""
-    descriptor = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -294,27 +236,24 @@ class FolderSink:
         if not _NAME.fullmatch(name):
             raise Refused("files: the stream, the message id or the suffix is not fit for a file name")
         with ExitStack() as stack:
-            here = stack.enter_context(_open(self._root.resolve()))
+            here = stack.enter_context(opened(self._root.resolve()))
             for folder in folders:
                 with suppress(FileExistsError):
                     os.mkdir(folder, 0o770, dir_fd=here)
                     os.fsync(here)
-                here = stack.enter_context(_open(folder, here))
+                here = stack.enter_context(opened(folder, here))
             if not _lies_there(here, name, delivery.body):
-                _write(here, f"{name}.part", delivery.body, os.O_TRUNC)
-                os.rename(f"{name}.part", name, src_dir_fd=here, dst_dir_fd=here)
+                write(here, f"{name}.part", delivery.body)
+                move(here, f"{name}.part", here, name)
             os.fsync(here)
         return name
 
 
 def _lies_there(folder: int, name: str, body: bytes) -> bool:
     """Whether *body* was delivered before; raises `Refused` where something else lies under its name."""
-    try:
-        file = os.open(name, _READ, dir_fd=folder)
-    except FileNotFoundError:
+    found = read(folder, name, len(body))
+    if found is None:
         return False
-    with os.fdopen(file, "rb") as stream:
-        same = os.fstat(file).st_size == len(body)
-        if same and hashlib.file_digest(stream, "sha256").digest() == hashlib.sha256(body).digest():
-            return True
+    if found[0] == body and found[1] is not None:
+        return True
     raise Refused("files: another content lies under this message's name; see who changed it")

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import hmac
 import io
-import logging
 import re
 import ssl
 from collections.abc import Mapping
@@ -23,8 +22,9 @@ from hub.agency import Format
 from hub.errors import Refused, TransportError
 from hub.transports import Delivery, Receive
 from hub.transports.problem import answered, later, named, problem, too_large
+from hub.transports.wire import Server, whole_body
 
-LARGEST_BODY: Final = 1024 * 1024  # bytes
+LARGEST_BODY: Final = 1024 * 1024  # bytes; aiohttp's own limit for a request's body
 LARGEST_ANSWER: Final = 256 * 1024  # bytes of a partner's answer that are looked at
 BODY_SECONDS: Final = 30.0  # from the end of a request's head to the end of its body
 MOST_AT_ONCE: Final = 100  # requests of which the body is being read or committed
@@ -39,20 +39,10 @@ MEDIA_TYPES: Final[Mapping[Format, frozenset[str]]] = {
     "avro": frozenset({"application/avro"}),
 }
 
-_wire = logging.getLogger("hub.https")  # for what aiohttp says of requests that are not HTTP
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}")
 _AGAIN: Final = frozenset({408, 425, 429})
 # FHIR R4 issue types of which the specification says that the same content may be sent again
 _PASSING: Final = frozenset({"transient", "lock-error", "no-store", "timeout", "throttled"})
-
-
-def _without_content(record: logging.LogRecord) -> bool:
-    """Keep out of the log the bytes over which aiohttp stumbled: that it did is all that is said."""
-    record.msg, record.args, record.exc_info, record.exc_text = "a request could not be served", (), None, None
-    return True
-
-
-_wire.addFilter(_without_content)
 
 
 class HttpsSource:
@@ -82,7 +72,7 @@ class HttpsSource:
         self._lines = dict(lines)
         self._tokens = {agency: _digest(token) for agency, token in tokens.items()}
         self._receive: Receive | None = None
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
         self._at_once = 0
 
     @property
@@ -96,9 +86,7 @@ class HttpsSource:
     async def start(self, receive: Receive) -> None:
         """Begin to listen; returns once ready. Raises OSError where the port is not to be had."""
         self._receive = receive
-        app = web.Application(client_max_size=LARGEST_BODY, middlewares=[named])
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        runner = web.AppRunner(app, access_log=None, logger=_wire, shutdown_timeout=GRACE_SECONDS)
+        runner = web.ServerRunner(Server(self._answer), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._wanted_port, ssl_context=self._ssl).start()
@@ -113,7 +101,10 @@ class HttpsSource:
             runner, self._runner = self._runner, None
             await runner.cleanup()
 
-    async def _serve(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        return await named(request, self._serve)
+
+    async def _serve(self, request: web.BaseRequest) -> web.Response:
         caller = self._caller(request)
         if caller is None:
             return problem(401, "unauthenticated", mend="send your agency's bearer token")
@@ -140,11 +131,11 @@ class HttpsSource:
         finally:
             self._at_once -= 1
 
-    async def _take(self, request: web.Request, agency: str, line: str) -> web.Response:
+    async def _take(self, request: web.BaseRequest, agency: str, line: str) -> web.Response:
         assert self._receive is not None  # noqa: S101  start() set it before the first request
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                body = await request.read()
+                body = await whole_body(request)
         except web.HTTPRequestEntityTooLarge:
             return too_large(LARGEST_BODY)
         except TimeoutError:
@@ -155,7 +146,7 @@ class HttpsSource:
             return later("not-kept")
         return answered(answer)
 
-    def _caller(self, request: web.Request) -> str | None:
+    def _caller(self, request: web.BaseRequest) -> str | None:
         """The agency whose token this is; every token is compared, each in constant time."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         shown = _digest(token.strip())

@@ -49,12 +49,13 @@ def problem(
     place: str = "",
     mend: str = "",
     *,
+    detail: str = "",
     counts: Mapping[str, int] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """A problem of *status*: a closed *code*, where, and what to do about it."""
     said = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    why = {"detail": _DETAILS[status], "code": code}
+    why = {"detail": detail or _DETAILS[status], "code": code}
     told = {name: value for name, value in (("place", place), ("mend", mend)) if value}
     extra = {"WWW-Authenticate": 'Bearer realm="sharing hub"'} if status == 401 else {}
     return web.json_response(
@@ -75,15 +76,12 @@ def later(code: str) -> web.Response:
     return problem(503, code, mend="send it again, with the same id", headers={"Retry-After": str(RETRY_AFTER)})
 
 
-@web.middleware
-async def named(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Every answer names its request; an error that nobody foresaw is told by its kind alone."""
+async def named(request: web.BaseRequest, serve: Callable[[web.BaseRequest], Awaitable[web.Response]]) -> web.Response:
+    """The answer of *serve*, which names its request; an error that nobody foresaw is told by its kind alone."""
     shown = request.headers.get("X-Request-ID", "")
     request_id = shown if _REQUEST_ID.fullmatch(shown) else str(uuid.uuid4())
     try:
-        response = await handler(request)
+        response = await serve(request)
     except Exception as error:  # noqa: BLE001  whatever it is, the sender must hear that nothing is certain
         note("https", "failed", level=logging.ERROR, kind=type(error).__name__)
         response = problem(500, "error", mend="send it again, with the same id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -12,15 +13,17 @@ from typing import Any, cast
 import faust
 
 from hub.catalog import Catalog
-from hub.errors import HubError, MessageError, TransportError
+from hub.errors import HubError, TransportError
 from hub.keys import Keys
 from hub.log import note
-from hub.watches.bounds import App, Consumer, Ends, Table, Tables, Transport
+from hub.watches.bounds import LARGEST, App, Consumer, Ends, Tables, Transport
 from hub.watches.changelog import GROUP, co_parted, security
 from hub.watches.ground import Ground
 from hub.watches.progress import Progress
-from hub.watches.watching import Taken, Watching
+from hub.watches.watching import Taken, Watching, Worked
 from hub.watches.wire import Wire
+
+ABREAST = 1000  # records whose promises fly at once
 
 
 def build(
@@ -32,13 +35,15 @@ def build(
     partitions: Mapping[str, int],
     replication: int = 1,
     kafka: Mapping[str, str] | None = None,
+    member: str,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> faust.App:
+) -> App:
     """
     The Faust application that runs every watch of *catalog*; to be called in the loop that will run it.
 
     *bootstrap* is `host:port,host:port`, *partitions* says how many each topic has, and *kafka* are settings as
-    librdkafka names them (`sasl.username` …). Raises CatalogError where a watch's two topics are not parted alike.
+    librdkafka names them (`sasl.username` …). *member* is this process's own lasting name: two that used the same
+    would take the work from each other for ever. Raises CatalogError where a watch's topics are not parted alike.
     """
     co_parted(catalog, partitions)
     secured = security(kafka or {})
@@ -49,17 +54,18 @@ def build(
         broker_credentials=_credentials(secured),
         broker_commit_interval=0.5,
         broker_heartbeat_interval=1.0,
-        broker_session_timeout=6.0,  # the least a broker takes: how long a killed process is missed
+        consumer_group_instance_id=f"{GROUP}-{member}",  # who is back under its name goes on without a rebalance
+        broker_session_timeout=6.0,  # the least a broker takes: then a lost process's work goes to others
         broker_request_timeout=30.0,
         producer_request_timeout=30.0,
         producer_linger=0.0,
-        producer_max_request_size=4 * 1024 * 1024,
+        producer_max_request_size=LARGEST,
         consumer_auto_offset_reset="earliest",
         processing_guarantee="at_least_once",
         key_serializer="raw",
         value_serializer="raw",
         store="memory://",
-        datadir=str(state_dir / "watches"),
+        datadir=str(state_dir / "faust"),
         web_enabled=False,
         web_bind="127.0.0.1",
         web_tables_enabled=False,
@@ -71,13 +77,13 @@ def build(
         stream_wait_empty=True,
         agent_supervisor="mode.CrashingSupervisor",
         TableManager=Tables,
-        Table=Table,
     )
     app.transport = app.producer_transport = Transport(app.conf.broker, app)
     app.progress = Progress()
+    app.flying = set()
     app.ends = Ends(bootstrap, secured)
     app.kept = frozenset(catalog.streams[watch.keeps].topic for watch in catalog.watches.values())
-    tables: dict[str, Table] = {}
+    tables: dict[str, Any] = {}
     kept = {watch.name: catalog.streams[watch.keeps].topic for watch in catalog.watches.values()}
     ground, wire = Ground(app, tables, kept), Wire(catalog)
     for watch in catalog.watches.values():
@@ -90,49 +96,72 @@ def build(
             keys=keys,
             ground=ground,
         )
-        tables[watch.name] = cast(
-            "Table",
-            app.Table(watch.name, key_type=bytes, value_type=bytes, partitions=partitions[watching.kept.topic]),
+        tables[watch.name] = app.Table(
+            watch.name, key_type=bytes, value_type=bytes, partitions=partitions[watching.kept.topic]
         )
         _agent(app, watching, watching.kept.topic, f"{watch.name}.keep", watching.keep)
         _agent(app, watching, watching.judged.topic, f"{watch.name}.judge", partial(watching.judge, now=now))
     return app
 
 
-def _agent(app: App, watching: Watching, topic: str, name: str, work: Callable[[Taken], Awaitable[None]]) -> None:
-    """One agent over one topic: every record is worked on, or in quarantine, before it is acknowledged."""
+def _agent(app: App, watching: Watching, topic: str, name: str, work: Callable[[Taken], Awaitable[Worked]]) -> None:
+    """
+    One agent over one topic: in order, one by one, and none acknowledged before all that came of it is committed.
+
+    The next record is worked on while the last one's promises fly; whatever goes wrong with those stops the process,
+    so that nothing after a gap is ever committed.
+    """
 
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
             message = event.message
-            fatal = await _one(watching, _taken(message), work)
+            worked, fatal = await _worked(watching, _taken(message), work)
             if fatal is not None:
                 await app.crash(fatal)
                 return
             app.progress.done((message.topic, message.partition), message.offset)
-            cast("Consumer", app.consumer).finished.add(message)
-            await stream.ack(event)
+            flight = asyncio.create_task(land(stream, event, worked))
+            app.flying.add(flight)
+            flight.add_done_callback(app.flying.discard)
+            if len(app.flying) >= ABREAST:
+                await asyncio.wait(app.flying, return_when=asyncio.FIRST_COMPLETED)
+
+    async def land(stream: Any, event: Any, worked: Worked) -> None:
+        fatal: HubError | None = None
+        for promise in worked.promises:
+            try:
+                await promise
+            except Exception as error:  # noqa: BLE001  whatever it is, the record is not done with
+                fatal = TransportError(f"Kafka did not commit what came of {topic}: {type(error).__name__}")
+        if fatal is not None:
+            await app.crash(fatal)
+            return
+        cast("Consumer", app.consumer).finished.add(event.message)
+        await stream.ack(event)
 
     channel = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     app.agent(channel, name=name, concurrency=1)(agent)
 
 
-async def _one(watching: Watching, taken: Taken, work: Callable[[Taken], Awaitable[None]]) -> HubError | None:
-    """Work on one record; returns why the process must stop, where it must."""
+async def _worked(
+    watching: Watching, taken: Taken, work: Callable[[Taken], Awaitable[Worked]]
+) -> tuple[Worked, HubError | None]:
+    """Work on one record, or quarantine it; with it, why the process must stop, where it must."""
     try:
-        try:
-            await work(taken)
-        except MessageError as fault:
-            note(
-                "watches", "set aside", level=logging.WARNING, code=fault.code, place=fault.place,
-                topic=taken.topic, partition=taken.partition, offset=taken.offset,
-            )  # fmt: skip
-            await watching.ground.emit(watching.quarantined(taken, fault, datetime.now(UTC)))
+        worked = await work(taken)
+        if worked.fault is None:
+            return worked, None
+        note(
+            "watches", "set aside", level=logging.WARNING, code=worked.fault.code, place=worked.fault.place,
+            topic=taken.topic, partition=taken.partition, offset=taken.offset,
+        )  # fmt: skip
+        box = await watching.ground.emit(watching.quarantined(taken, worked.fault, datetime.now(UTC)))
+        return Worked((*worked.promises, box)), None
     except HubError as error:
-        return TransportError(str(error))
+        return Worked(), TransportError(str(error))
     except Exception as error:  # noqa: BLE001  a fault of our own: told by kind, and never by what it says
-        return HubError(f"the watch {watching.watch.name} failed at {taken.place}: {type(error).__name__}")
-    return None
+        fatal = HubError(f"the watch {watching.watch.name} failed at {taken.place}: {type(error).__name__}")
+        return Worked(), fatal
 
 
 def _taken(message: Any) -> Taken:

@@ -22,6 +22,7 @@ from hub.watches.progress import Place, Progress
 FETCH_SECONDS = 0.1  # how long one look at what was fetched waits; Faust's second is the grain of progress otherwise
 FETCH_MILLISECONDS = 50  # how long the broker holds a fetch: what is new on a partition outside it waits that long
 READ_COMMITTED = 1
+LARGEST = 3 * 1024 * 1024  # bytes of one request; topics take four, so that what is sent is never refused
 LOGGER = logging.getLogger("faust.bounds")  # mode would take the module's name, and its lines would pass for ours
 
 
@@ -59,12 +60,13 @@ class Ends:
 
 
 class App(faust.App):
-    """The Faust application, with what its consumer tells of the *kept* topics."""
+    """The Faust application, with what its consumer tells of the *kept* topics and the work that is *flying*."""
 
     logger = LOGGER
     progress: Progress
     kept: frozenset[str]
     ends: Ends
+    flying: set[asyncio.Task[None]]
 
     async def on_stop(self) -> None:
         """Stop, and let go of what is not Faust's."""
@@ -160,15 +162,3 @@ class Tables(TableManager):
     async def sleep(self, n: Any, **kwargs: Any) -> None:
         """Let others run, and no more; Faust sleeps nowhere else here."""
         await super().sleep(0, **kwargs)
-
-
-class Table(faust.Table[bytes, bytes]):
-    """A Faust table that lets its writer wait for the changelog; Faust itself sends and forgets."""
-
-    logger = LOGGER
-    sent: Any = None
-
-    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
-        """Send a change, and keep the promise of its commit as *sent*."""
-        self.sent = super().send_changelog(*args, **kwargs)
-        return self.sent

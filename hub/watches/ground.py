@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
-from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from faust.exceptions import ProducerSendError
 
 from hub.envelope import Record
 from hub.errors import NotUnderstood, TransportError
-from hub.log import note
-from hub.watches.bounds import App, Table
+from hub.watches.bounds import LARGEST, App
+from hub.watches.watching import Promise
 
 PATIENCE_SECONDS = 5.0  # how long an arrival waits for flags that were said before it
-PAUSE_SECONDS = 1.0  # between attempts to produce
 
 
 class Ground:
     """What the watchings stand on: Faust's tables, producer and consumer."""
 
-    def __init__(self, app: App, tables: Mapping[str, Table], kept: Mapping[str, str]) -> None:
+    def __init__(self, app: App, tables: Mapping[str, Any], kept: Mapping[str, str]) -> None:
         self._app = app
         self._tables = tables
         self._kept = kept
@@ -32,49 +30,37 @@ class Ground:
         held: bytes | None = self._tables[watch].get(key)
         return held
 
-    async def hold(self, watch: str, key: bytes, memory: bytes | None, partition: int) -> None:
-        """Write the table, and wait for its changelog."""
+    def hold(self, watch: str, key: bytes, memory: bytes | None, partition: int) -> Promise:
+        """
+        Write the table and its changelog, and promise the latter.
+
+        Item assignment would send and forget, so that a flag could be committed as read and its memory be lost. And a
+        key that is assigned is not marked with its partition: it would stay when the partition goes to another
+        process, and be there, grown old, when it comes back.
+        """
         table = self._tables[watch]
+        if memory is None:
+            table.data.pop(key, None)
+            table.data._key_partition.pop(key, None)
+        elif len(memory) > LARGEST // 2:
+            raise NotUnderstood("too-large", table.changelog_topic_name, "what is remembered of one key grew too large")
+        else:
+            table.data[key] = memory
+            table.data._key_partition[key] = partition
+        sent: Promise = table.send_changelog(partition, key, memory, value_serializer="raw")
+        return sent
 
-        async def send() -> None:
-            if memory is None:
-                table.on_key_del(key)
-                table.data.pop(key, None)
-            else:
-                table[key] = memory
-            await asyncio.shield(table.sent)
-
-        if memory is not None or key in table:
-            await self._persist(send, table.changelog_topic_name, partition)
-
-    async def emit(self, record: Record) -> None:
-        """Produce, and wait for the acknowledgement."""
-
-        async def send() -> None:
-            await self._app.producer.send_and_wait(
+    async def emit(self, record: Record) -> Promise:
+        """Send, and promise the acknowledgement of every replica in sync."""
+        try:
+            return await self._app.producer.send(
                 record.topic, record.key, record.value, None, None, list(record.headers)
             )
-
-        await self._persist(send, record.topic, None)
-
-    async def _persist(self, send: Callable[[], Awaitable[None]], topic: str, partition: int | None) -> None:
-        """Send until it is committed; what the broker takes never is the message's fault, all else the world's."""
-        attempt = 0
-        while True:
-            try:
-                return await send()
-            except (ProducerSendError, KafkaError) as error:
-                cause = error.__cause__ if isinstance(error.__cause__, KafkaError) else error
-            if isinstance(cause, MessageSizeTooLargeError | RecordListTooLargeError):
-                raise NotUnderstood("too-large", topic, "what came of the record is larger than a record may be")
-            if not (getattr(cause, "retriable", False) or isinstance(cause, KafkaTimeoutError)):
-                raise TransportError(f"Kafka does not take a record of {topic}: {type(cause).__name__}")
-            attempt += 1
-            note(
-                "watches", "not committed, trying again", level=logging.WARNING, topic=topic, partition=partition,
-                attempt=attempt, kind=type(cause).__name__,
-            )  # fmt: skip
-            await asyncio.sleep(PAUSE_SECONDS)
+        except (ProducerSendError, KafkaError) as error:
+            cause = error.__cause__ if isinstance(error.__cause__, KafkaError) else error
+        if isinstance(cause, MessageSizeTooLargeError):
+            raise NotUnderstood("too-large", record.topic, "what came of the record is larger than a record may be")
+        raise TransportError(f"Kafka does not take a record of {record.topic}: {type(cause).__name__}")
 
     async def caught_up(self, watch: str, partition: int) -> bool:
         """Ask the broker where the kept partition ends, and wait until the work is there."""

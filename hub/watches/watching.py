@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from pydantic import ValidationError
 
 from hub.envelope import Envelope, Headers, Record, stamp
-from hub.errors import MessageError, NotUnderstood, Unreadable
+from hub.errors import MessageError, NotUnderstood, TransportError, Unreadable
 from hub.keys import Keys
 from hub.stream import Stream
 from hub.topology import WATCHES
@@ -37,17 +37,28 @@ class Taken(NamedTuple):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
+Promise = Awaitable[object]
+"""Kept once Kafka has committed what was sent; fails where it cannot."""
+
+
+class Worked(NamedTuple):
+    """What became of a record: it is done with when every promise is kept; *fault* is why it goes to quarantine."""
+
+    promises: tuple[Promise, ...] = ()
+    fault: MessageError | None = None
+
+
 class Ground(Protocol):
     """What a watching stands on."""
 
     def recall(self, watch: str, key: bytes) -> bytes | None:
         """What is held under *key*."""
 
-    async def hold(self, watch: str, key: bytes, memory: bytes | None, partition: int) -> None:
-        """Hold *memory* under *key*, or nothing where it is None; returns once that would survive a crash."""
+    def hold(self, watch: str, key: bytes, memory: bytes | None, partition: int) -> Promise:
+        """Hold *memory* under *key*, or nothing where it is None; raises MessageError where it is too large."""
 
-    async def emit(self, record: Record) -> None:
-        """Produce *record*; returns once every in-sync replica has it."""
+    async def emit(self, record: Record) -> Promise:
+        """Send *record*; raises MessageError where it is too large to be sent ever."""
 
     async def caught_up(self, watch: str, partition: int) -> bool:
         """Whether everything now committed on the kept stream's *partition* was taken in; waits a while for it."""
@@ -65,57 +76,54 @@ class Watching:
     keys: Keys
     ground: Ground
 
-    async def keep(self, taken: Taken) -> None:
+    async def keep(self, taken: Taken) -> Worked:
         """
-        Take in a record of the kept stream.
+        Take in a record of the kept stream; the memory has it when this returns, and Kafka when the promise is kept.
 
-        Raises MessageError where it cannot be; its key is then in doubt until that event is replayed, so that what
-        could not be read never passes for what was never said. A record without a value (an erasure) forgets.
+        A record that cannot be taken in leaves its key in doubt until that event is replayed, so that what could not
+        be read never passes for what was never said. A record without a value (an erasure) forgets.
         """
         if taken.key is None:
-            raise NotUnderstood("no-key", taken.place, "the record belongs to no subject; its producer is at fault")
+            return Worked(
+                fault=NotUnderstood("no-key", "", "the record belongs to no subject; its producer is at fault")
+            )
         if taken.value is None:
-            await self.ground.hold(self.watch.name, taken.key, None, taken.partition)
-            return
+            return Worked((self.ground.hold(self.watch.name, taken.key, None, taken.partition),))
         before, event_id = self.recall(taken.key), taken.place
         try:
             papers = _papers(taken)
             event_id = papers.id
             values = self.wire.read(self.kept, taken.value)
             after = before.knowing(self.watch.remember(before.state, values, papers.time), event_id)
-            packed = after.pack()
+            return Worked(self._held(taken, before, after))
         except Exception as error:  # noqa: BLE001  whatever goes wrong with one flag, the next must be taken in
-            fault: MessageError | None = fault_of(error)
-            after = before.doubting(event_id)
-            packed = after.pack()
-        else:
-            fault = None
-        if packed != before.pack():
-            await self.ground.hold(self.watch.name, taken.key, self._sealed(taken.key, packed), taken.partition)
-        if fault is not None:
-            raise fault
+            fault = fault_of(error)
+        return Worked(self._held(taken, before, before.doubting(event_id)), fault)
 
-    async def judge(self, taken: Taken, now: Callable[[], datetime]) -> None:
-        """Judge a record of the judged stream and emit what comes of it; raises MessageError where it cannot be."""
+    def _held(self, taken: Taken, before: Memory, after: Memory) -> tuple[Promise, ...]:
+        packed = after.pack()
+        if taken.key is None or packed == before.pack():
+            return ()
+        box = None if packed is None else self.keys.seal(f"watch.{self.watch.name}", packed, taken.key.hex())
+        return (self.ground.hold(self.watch.name, taken.key, box, taken.partition),)
+
+    async def judge(self, taken: Taken, now: Callable[[], datetime]) -> Worked:
+        """Judge a record of the judged stream and emit what comes of it."""
         if taken.value is None:
-            return
+            return Worked()
         try:
             papers = _papers(taken)
             values = self.wire.read(self.judged, taken.value)
-        except Exception as error:  # noqa: BLE001  as above
-            raise fault_of(error) from None
-        caught_up = await self.ground.caught_up(self.watch.name, taken.partition)
-        memory = Memory(None, ("no-key",)) if taken.key is None else self.recall(taken.key)
-        moment = now()
-        try:
-            found = list(
-                self.watch.judge(values, memory.state, papers, now=moment, caught_up=caught_up and not memory.doubts)
-            )
+            caught_up = await self.ground.caught_up(self.watch.name, taken.partition)
+            memory = Memory(None, ("no-key",)) if taken.key is None else self.recall(taken.key)
+            certain = caught_up and not memory.doubts
+            found = list(self.watch.judge(values, memory.state, papers, now=now(), caught_up=certain))
             records = [self._record(papers, position, event) for position, event in enumerate(found)]
-        except Exception as error:  # noqa: BLE001  as above
-            raise fault_of(error) from None
-        for record in records:
-            await self.ground.emit(record)
+            return Worked(tuple([await self.ground.emit(record) for record in records]))
+        except TransportError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever goes wrong with one arrival, the next must be judged
+            return Worked(fault=fault_of(error))
 
     def _record(self, papers: Envelope, position: int, event: object) -> Record:
         stream = self.emitted
@@ -136,9 +144,6 @@ class Watching:
     def recall(self, key: bytes) -> Memory:
         """What is held under *key*; in doubt where it cannot be opened."""
         return unsealed(self.keys, self.watch.name, key, self.ground.recall(self.watch.name, key))
-
-    def _sealed(self, key: bytes, memory: bytes | None) -> bytes | None:
-        return None if memory is None else self.keys.seal(f"watch.{self.watch.name}", memory, key.hex())
 
     def quarantined(self, taken: Taken, fault: MessageError, now: datetime) -> Record:
         """What goes to quarantine: the record's bytes sealed, a code and its place in the open."""

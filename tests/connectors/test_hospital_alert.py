@@ -218,7 +218,9 @@ def test_what_is_not_told_leaves_no_trace() -> None:
     assert told(hospital_alert_as_hl7(bare)) == [{"PLAN": "342191000000101", "STARTED": "20260704192140+0100"}]
 
 
-ODD = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="|^~\\&"), min_size=1, max_size=60)
+# What the stream's Name lets through: one line of any characters, without blanks at its ends.
+LETTERS = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], include_characters="|^~\\&")
+ODD = st.text(LETTERS, min_size=1, max_size=60).map(str.strip).filter(bool)
 
 
 @settings(deadline=None, max_examples=50)  # hl7apy takes its time
@@ -229,8 +231,8 @@ def test_an_odd_name_stays_in_its_field(surname: str, forename: str, authority: 
     changed = letter(patient=patient, plans=[{**PLAN, "authority": {**AUTHORITY, "name": authority}}])
     message = reread(hospital_alert_as_hl7(changed))
     assert [segment.name for segment in message.segments("OBX")] == ["OBX"] * 6
-    assert (message["PID-5.1"].strip(), message["PID-5.2"].strip()) == (surname.strip(), forename.strip())
-    assert told(hospital_alert_as_hl7(changed))[0]["AUTHORITY"].strip() == authority.strip()
+    assert (message["PID-5.1"], message["PID-5.2"]) == (surname, forename)
+    assert told(hospital_alert_as_hl7(changed))[0]["AUTHORITY"] == authority
 
 
 def scalars(value: Any) -> list[str]:

@@ -375,7 +375,7 @@ async def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device", "/secret/name.csv")
         sync(descriptor)
 
-    monkeypatch.setattr(files.os, "fsync", failing)
+    monkeypatch.setattr(os, "fsync", failing)
     with pytest.raises(TransportError, match="ENOSPC") as caught:
         await sink.deliver(delivery(body=b"a longer body than the next one"))
     assert not isinstance(caught.value, Refused)

@@ -245,22 +245,57 @@ def test_a_body_that_never_ends_is_given_up(pki: LocalCa, monkeypatch: pytest.Mo
     assert b" 408 " in asyncio.run(go())
 
 
-def test_what_is_not_http_is_not_logged(pki: LocalCa, caplog: pytest.LogCaptureFixture) -> None:
-    """Its bytes may be a message that was sent to the wrong port."""
+def raw(pki: LocalCa, receiver: Any, *parts: bytes, to_the_end: bool = True) -> bytes:
+    """Send *parts* one by one, each after the first once something came back; returns all that came."""
 
     async def go() -> bytes:
-        async with listening(pki, Receiver()) as (source, _):
+        async with listening(pki, receiver) as (source, _):
             reader, writer = await asyncio.open_connection("localhost", source.port, ssl=client_context(pki.ca))
-            writer.write(b"POST / HTTP/1.1\r\nCANARY\x00 : x\r\n\r\n")
-            line = await reader.readline()
+            back = b""
+            for part in parts:
+                writer.write(part)
+                back += await reader.read(1)
+                back += await reader.readuntil(b"\r\n\r\n")
+            back += await reader.read() if to_the_end else b""
             writer.close()
             await writer.wait_closed()
-            return line
+            return back
 
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    "bytes_",
+    [
+        b"POST / HTTP/1.1\r\nCANARY\x00 : x\r\n\r\n",
+        b"\x0bMSH|^~\\&|CANARY\r\x1c\r",
+        b"CANARY\r\n\r\n",
+        b"GET /\xff\xfeCANARY HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nX: " + b"CANARY" * 2000 + b"\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_neither_logged_nor_sent_back(
+    pki: LocalCa, caplog: pytest.LogCaptureFixture, bytes_: bytes
+) -> None:
+    """Its bytes may be a message that was sent to the wrong port."""
     with caplog.at_level(logging.DEBUG):
-        assert b" 400 " in asyncio.run(go())
+        back = raw(pki, Receiver(), bytes_)
+    assert b" 400 " in back.partition(b"\r\n")[0]
+    assert b'"not-http"' in back
+    assert b"CANARY" not in back
     assert "CANARY" not in caplog.text
     assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_a_sender_that_asks_first_is_told_to_go_on(pki: LocalCa) -> None:
+    """As curl does for a large body; and one that may not speak is told so before it sends."""
+    head = "POST /police/notices HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 2\r\n"
+    receiver = Receiver()
+    back = raw(pki, receiver, f"{head}Authorization: Bearer {POLICE}\r\n\r\n".encode(), b"{}")
+    assert back.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+    assert [data for _, _, data in receiver.received] == [b"{}"]
+    assert raw(pki, receiver, f"{head}\r\n".encode(), to_the_end=False).startswith(b"HTTP/1.1 401 ")
 
 
 def test_plain_text_and_old_tls_are_not_spoken(pki: LocalCa) -> None:
@@ -403,11 +438,11 @@ def test_an_outcome_counts_for_fhir_only(pki: LocalCa) -> None:
     assert deliver(pki, answering(200, outcome("fatal", "security")), plain) == ["200"]
 
 
-@pytest.mark.parametrize(
-    "asked", ["60", format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True), "9" * 400]
-)
+@pytest.mark.parametrize("asked", ["60", "a date", "9" * 400], ids=["seconds", "date", "absurd"])
 def test_a_partner_that_asks_to_wait_is_left_alone(pki: LocalCa, asked: str) -> None:
     """Until the time it named has passed, nothing is sent."""
+    if asked == "a date":
+        asked = format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)
     calls = 0
 
     async def behave(_: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from hub.schema_lock import SchemaLock
 from hub.stream import Event, Sensitivity, Stream
 from hub.watch import Memory, State, Watch
 from hub.watches.changelog import changelog_of, co_parted, security
-from hub.watches.watching import Taken, Watching, unsealed
+from hub.watches.watching import Taken, Watching, Worked, unsealed
 from hub.watches.wire import Wire
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -109,7 +109,7 @@ class Desk:
         assert watch == "words"
         return self.memory.get(key)
 
-    async def hold(self, watch: str, key: bytes, memory: bytes | None, partition: int) -> None:
+    def hold(self, watch: str, key: bytes, memory: bytes | None, partition: int) -> Awaitable[object]:
         """Hold it."""
         assert (watch, partition) == ("words", 2)
         self.held += 1
@@ -117,10 +117,12 @@ class Desk:
             self.memory.pop(key, None)
         else:
             self.memory[key] = memory
+        return asyncio.sleep(0)
 
-    async def emit(self, record: Record) -> None:
+    async def emit(self, record: Record) -> Awaitable[object]:
         """Keep it for the test."""
         self.emitted.append(record)
+        return asyncio.sleep(0)
 
     async def caught_up(self, watch: str, partition: int) -> bool:
         """As the test says."""
@@ -161,8 +163,17 @@ def bench() -> Bench:
     return Bench(catalog())
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
+def run(work: Coroutine[Any, Any, Worked]) -> None:
+    """Work on one record and keep its promises; its fault is raised."""
+
+    async def through() -> None:
+        worked = await work
+        for promise in worked.promises:
+            await promise
+        if worked.fault is not None:
+            raise worked.fault
+
+    asyncio.run(through())
 
 
 def test_what_was_said_is_answered(bench: Bench) -> None:

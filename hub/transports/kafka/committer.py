@@ -94,8 +94,6 @@ class Committer:
         self._patience = patience
         self._most = most
         self._transaction_timeout = transaction_timeout
-        self._fatal: KafkaError | None = None
-        self._settings["error_cb"] = self._hear
         self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._held: _Asked | None = None
         self._producer: Producer | None = None
@@ -259,13 +257,11 @@ class Committer:
                 for record in asked.records:
                     self._produce(producer, asked, record, started)
             producer.flush(self._transaction_timeout)
-            if self._fatal is not None:
-                raise KafkaException(self._fatal)
             if any(asked.delivered != len(asked.records) for asked in group):
                 raise _Failed(next((asked.fault for asked in group if asked.fault), None))
             self._conclude(producer, started)
-        except KafkaException as error:
-            fault = error.args[0]
+        except (KafkaException, SystemError) as error:
+            fault = _fault(error)
             self._drop()
             # The broker also fences a producer whose transaction stayed open too long: that is no other process.
             if fault.code() in _FENCED and time.monotonic() - started < self._transaction_timeout:
@@ -312,20 +308,15 @@ class Committer:
     def _open_early(self) -> None:
         try:
             self._open(self._patience)
-        except KafkaException as error:
+        except KafkaException as error:  # no record was sent yet, so that no report can be in its way
             self._last = str(trouble(error, "opening a producer"))
             self._drop()
 
     def _open(self, timeout: float) -> Producer:
         """A new producer under the same transactional id: its epoch shuts out whatever the last one left behind."""
-        self._fatal = None
         self._producer = Producer(self._settings, logger=LOGGER)
         self._producer.init_transactions(min(10.0, timeout))
         return self._producer
-
-    def _hear(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._fatal = error
 
     def _drop(self) -> None:
         """Abort if it can be done, and throw the producer away."""
@@ -333,5 +324,19 @@ class Committer:
         if producer is None:
             return
         for let_go in (lambda: producer.abort_transaction(2.0), producer.purge, lambda: producer.flush(1.0)):
-            with suppress(KafkaException):  # after a fatal fault each of them only says the fault again
+            with suppress(KafkaException, SystemError):  # after a fatal fault each only says the fault again
                 let_go()
+
+
+def _fault(error: KafkaException | SystemError) -> KafkaError:
+    """
+    What Kafka said.
+
+    confluent-kafka raises a fatal fault in the midst of delivery reports and goes on to call back with them; Python
+    then wraps the fault in a SystemError. One that does not come of a fault is a mistake, and is raised again.
+    """
+    cause = error if isinstance(error, KafkaException) else error.__cause__
+    if not isinstance(cause, KafkaException):
+        raise error
+    fault: KafkaError = cause.args[0]
+    return fault

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future
-from functools import partial
+from collections.abc import Collection, Mapping
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from hub.errors import TransportError
 from hub.transports.kafka.clients import Extra, admin, trouble
 from hub.transports.kafka.reading import END, FIRST, offsets, places
 
 ATTEMPT_SECONDS = 5.0
-# What a cluster answers in its first seconds, while it makes and loads the topic that groups are kept in.
+# What a cluster answers in its first seconds, while it makes topics, elects leaders and loads its groups.
 _SOON = frozenset({
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._TIMED_OUT,
 })  # fmt: skip
 
@@ -35,45 +37,34 @@ def begin_groups(
     """
     client = admin(bootstrap, extra)
     begun, deadline = 0, time.monotonic() + timeout
-    try:
-        for group, topics in groups.items():
-            every = places(client, set(topics), timeout)
-            asked = [ConsumerGroupTopicPartitions(group)]
-            answer = _patiently(
-                partial(client.list_consumer_group_offsets, asked, request_timeout=ATTEMPT_SECONDS), deadline
-            )
-            have = {(one.topic, one.partition) for one in answer.topic_partitions or () if one.offset >= 0}
-            missing = [place for place in every if place not in have]
-            if not missing:
-                continue
-            first, end = offsets(client, missing, FIRST, timeout), offsets(client, missing, END, timeout)
-            for place in missing:
-                if end[place] > 0:
-                    raise TransportError(
-                        f"{group} has no offset in {place[0]}/{place[1]}, which holds or held records; "
-                        "see deploy/README.md, lost offsets"
-                    )
-            wanted = [TopicPartition(topic, partition, first[topic, partition]) for topic, partition in missing]
-            begins = [ConsumerGroupTopicPartitions(group, wanted)]
-            _patiently(
-                partial(client.alter_consumer_group_offsets, begins, request_timeout=ATTEMPT_SECONDS),
-                deadline,
-            )
-            begun += len(missing)
-    except KafkaException as error:
-        raise trouble(error, "beginning consumer groups") from error
+    for group, topics in groups.items():
+        while True:
+            try:
+                begun += _begin(client, group, set(topics))
+                break
+            except KafkaException as error:
+                if error.args[0].code() not in _SOON or time.monotonic() > deadline:
+                    raise trouble(error, "beginning consumer groups") from error
+                time.sleep(0.1)
     return begun
 
 
-def _patiently(
-    call: Callable[[], Mapping[str, Future[ConsumerGroupTopicPartitions]]], deadline: float
-) -> ConsumerGroupTopicPartitions:
-    """The answer for the one group that *call* asks about, asked again while the coordinator is not there yet."""
-    while True:
-        try:
-            (answer,) = call().values()
-            return answer.result()
-        except KafkaException as error:
-            if error.args[0].code() not in _SOON or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+def _begin(client: AdminClient, group: str, topics: set[str]) -> int:
+    every = places(client, topics, ATTEMPT_SECONDS)
+    asked = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=ATTEMPT_SECONDS)
+    have = {(one.topic, one.partition) for one in asked[group].result().topic_partitions or () if one.offset >= 0}
+    missing = [place for place in every if place not in have]
+    if not missing:
+        return 0
+    first = offsets(client, missing, FIRST, ATTEMPT_SECONDS)
+    end = offsets(client, missing, END, ATTEMPT_SECONDS)
+    for place in missing:
+        if end[place] > 0:
+            raise TransportError(
+                f"{group} has no offset in {place[0]}/{place[1]}, which holds or held records; "
+                "see deploy/README.md, lost offsets"
+            )
+    wanted = [TopicPartition(topic, partition, first[topic, partition]) for topic, partition in missing]
+    begins = [ConsumerGroupTopicPartitions(group, wanted)]
+    client.alter_consumer_group_offsets(begins, request_timeout=ATTEMPT_SECONDS)[group].result()
+    return len(missing)

@@ -62,7 +62,7 @@ def read_topic(
 def _read(
     bootstrap: str, spans: Mapping[Place, tuple[int, int]], extra: Extra | None, timeout: float
 ) -> Iterator[Stored]:
-    with looking(bootstrap, extra) as consumer:
+    with looking(bootstrap, extra, much=True) as consumer:
         yield from walk(consumer, spans, timeout)
 
 
@@ -82,36 +82,35 @@ def walk(
     consumer.assign([TopicPartition(*place, span[0]) for place, span in wanted.items()])
     deadline = time.monotonic() + timeout
     while wanted:
-        message = consumer.poll(0.2)
-        if message is None:
-            if time.monotonic() > deadline:
-                topic = next(iter(wanted))[0]
-                raise TransportError(f"Kafka handed out nothing of {topic} for {timeout:g} s; see that its brokers run")
-            continue
-        place = (str(message.topic()), _number(message.partition()))
-        fault = message.error()
-        if fault is not None and fault.code() != KafkaError._PARTITION_EOF:
-            raise trouble(fault, "reading")
-        if place not in wanted:
-            continue
-        deadline = time.monotonic() + timeout
-        end = wanted[place][1]
-        offset = _number(message.offset())
-        if fault is None and offset < end:
-            yield stored(message)
-        if fault is not None or offset >= end - 1 or enough(place):
-            del wanted[place]
-            consumer.incremental_unassign([TopicPartition(*place)])
+        messages = consumer.consume(500, 0.2)
+        if not messages and time.monotonic() > deadline:
+            topic = next(iter(wanted))[0]
+            raise TransportError(f"Kafka handed out nothing of {topic} for {timeout:g} s; see that its brokers run")
+        for message in messages:
+            place = (str(message.topic()), _number(message.partition()))
+            fault = message.error()
+            if fault is not None and fault.code() != KafkaError._PARTITION_EOF:
+                raise trouble(fault, "reading")
+            if place not in wanted:
+                continue
+            end = wanted[place][1]
+            offset = _number(message.offset())
+            if fault is None and offset < end:
+                yield stored(message)
+            if fault is not None or offset >= end - 1 or enough(place):
+                del wanted[place]
+                consumer.incremental_unassign([TopicPartition(*place)])
+            deadline = time.monotonic() + timeout
     consumer.unassign()
 
 
 @contextmanager
-def looking(bootstrap: str, extra: Extra | None) -> Iterator[Consumer]:
-    """A consumer that is in no group, and whose look at many partitions does not fetch their whole backlog."""
+def looking(bootstrap: str, extra: Extra | None, *, much: bool = False) -> Iterator[Consumer]:
+    """A consumer that is in no group; unless *much* is read, a look at many partitions must not fetch their backlog."""
     settings = consumer_settings(bootstrap, "hub-looking", extra) | {
         "enable.partition.eof": True,
-        "queued.max.messages.kbytes": 4096,
-        "fetch.message.max.bytes": 262_144,
+        "queued.max.messages.kbytes": 32_768 if much else 4096,
+        "fetch.message.max.bytes": 1_048_576 if much else 262_144,
     }
     consumer = Consumer(settings, logger=LOGGER)
     try:

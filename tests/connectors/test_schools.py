@@ -1,0 +1,162 @@
+"""What schools' files come to, counted to the unit, and what must never come of them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from hub import seals
+from hub.inbound import Outcome, Queried, Refusal, SetAside, Understood, read
+from schemas.child_demographics import stream as child_demographics
+
+UNDATED = ("cell.blank", "CHILD_DATE_OF_BIRTH")
+INSTRUCTIONS = {"csv.instruction-row": 1}
+
+# By file: rows, events, set aside, refused, queried. Rows without any content do not count as rows.
+CLASS_LISTS = {
+    "duplicates.csv": (3, 3, {}, {}, {}),
+    "empty.csv": (0, 0, {}, {}, {}),
+    "invalid_fields.csv": (
+        16, 12, {},
+        {
+            ("cell.blank", "CHILD_FIRST_NAME"): 1, ("cell.blank", "CHILD_LAST_NAME"): 1, UNDATED: 1,
+            ("day.form", "CHILD_DATE_OF_BIRTH"): 1,
+        },
+        {
+            ("email.form", "PARENT_1_EMAIL"): 1, ("phone.form", "PARENT_1_PHONE"): 1,
+            ("postcode.form", "CHILD_POSTCODE"): 1, ("nhs-number.invalid", "CHILD_NHS_NUMBER"): 1,
+        },
+    ),
+    "invalid_instruction_row.csv": (2, 0, INSTRUCTIONS, {UNDATED: 1}, {}),
+    "invalid_minimal.csv": (1, 0, {}, {UNDATED: 1}, {}),
+    "malformed.csv": (1, 0, {}, {("csv.delimiter", "line 1"): 1}, {}),  # semicolons: the file counts as one
+    "pds_extravaganza.csv": (1, 1, {}, {}, {}),
+    "review_one.csv": (4, 4, {}, {}, {}),
+    "review_one_new_patient.csv": (1, 1, {}, {}, {}),
+    "review_two.csv": (5, 5, {}, {}, {}),
+    "valid.csv": (4, 4, {}, {}, {}),
+    "valid_extra_fields.csv": (3, 3, {}, {}, {}),
+    "valid_instruction_row.csv": (2, 1, INSTRUCTIONS, {}, {}),
+    "valid_minimal.csv": (1, 1, {}, {}, {}),
+    "valid_with_bom.csv": (1, 1, {}, {}, {}),
+}  # fmt: skip
+COHORT_LISTS = {
+    "duplicate_except_postcode.csv": (1, 1, {}, {}, {}),
+    "duplicate_nhs_numbers.csv": (2, 2, {}, {}, {}),
+    "empty.csv": (0, 0, {}, {}, {}),
+    "invalid_fields.csv": (
+        20, 14, {},
+        {
+            ("cell.blank", "CHILD_SCHOOL_URN"): 1, ("cell.blank", "CHILD_FIRST_NAME"): 1,
+            ("cell.blank", "CHILD_LAST_NAME"): 1, UNDATED: 1, ("cell.blank", "CHILD_POSTCODE"): 1,
+            ("day.form", "CHILD_DATE_OF_BIRTH"): 1,
+        },
+        {
+            ("school-urn.form", "CHILD_SCHOOL_URN"): 1, ("email.form", "PARENT_1_EMAIL"): 1,
+            ("phone.form", "PARENT_1_PHONE"): 1, ("postcode.form", "CHILD_POSTCODE"): 1,
+            ("nhs-number.invalid", "CHILD_NHS_NUMBER"): 1, ("name.sign", "CHILD_FIRST_NAME"): 1,
+            ("name.sign", "CHILD_LAST_NAME"): 1,
+        },
+    ),
+    "invalid_instruction_row.csv": (2, 0, INSTRUCTIONS, {UNDATED: 1}, {}),
+    "invalid_iso_8859_1_encoding.csv": (1, 0, {}, {("csv.ragged", "line 2"): 1}, {}),  # 16 cells below 21 names
+    "invalid_minimal.csv": (1, 0, {}, {UNDATED: 1}, {}),
+    "malformed.csv": (1, 0, {}, {("csv.delimiter", "line 1"): 1}, {}),
+    "pds_extravaganza.csv": (10, 10, {}, {}, {}),
+    "pds_extravaganza_invalid.csv": (12, 12, {}, {}, {}),  # what is invalid there is that two rows stand twice
+    "valid.csv": (3, 3, {}, {}, {}),
+    "valid_extra_fields.csv": (3, 3, {}, {}, {}),
+    "valid_instruction_row.csv": (2, 1, INSTRUCTIONS, {}, {}),
+    "valid_iso_8859_1_encoding.csv": (16, 16, {}, {}, {("postcode.form", "CHILD_POSTCODE"): 1}),
+    "valid_minimal.csv": (1, 1, {}, {}, {}),
+    "valid_unknown_school.csv": (2, 2, {}, {}, {}),
+    "valid_with_bom.csv": (1, 1, {}, {}, {}),
+    "valid_with_changes.csv": (1, 1, {}, {}, {}),
+    "valid_with_duplicates.csv": (4, 4, {}, {}, {}),
+}  # fmt: skip
+
+
+def counted(outcomes: list[Outcome]) -> tuple[int, int, dict, dict, dict]:
+    """Rows, events, set aside, refused and queried; with one event a row, the first is the sum of the next three."""
+    events = sum(isinstance(one, Understood) for one in outcomes)
+    aside = Counter(one.code for one in outcomes if isinstance(one, SetAside))
+    refused = Counter((one.code, one.place) for one in outcomes if isinstance(one, Refusal))
+    queried = Counter((one.code, one.place) for one in outcomes if isinstance(one, Queried))
+    rows = {one.position for one in outcomes}
+    assert len(rows) == events + aside.total() + refused.total()
+    return len(rows), events, dict(aside), dict(refused), dict(queried)
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "name", "expected"),
+    [("class_lists", "chis-class-lists", *one) for one in CLASS_LISTS.items()]
+    + [("cohort_lists", "chis-cohort-lists", *one) for one in COHORT_LISTS.items()],
+)
+def test_every_public_list_is_accounted_for(catalog, keys, public_data, line, folder, name, expected):
+    """Each row of each list is an event, set aside or refused, for just the reason that can be read in it."""
+    data = (public_data / folder / name).read_bytes()
+    assert counted(list(read(catalog.line("schools", line), data, keys))) == expected
+
+
+@pytest.mark.parametrize(("folder", "known"), [("chis-class-lists", CLASS_LISTS), ("chis-cohort-lists", COHORT_LISTS)])
+def test_no_public_list_is_left_out(public_data, folder, known):
+    """A list that is added to the public inputs must be accounted for too."""
+    assert {path.name for path in (public_data / folder).iterdir()} == set(known)
+
+
+def test_the_census_of_a_term_is_accounted_for(catalog, keys, public_data):
+    """
+    All 39,953 rows: the marks that were retired in 2024 are refused, and counts that are not there.
+
+    The extract has 3,775 rows with H and 1,421 with Y. Of its 365 blank counts 56 stand beside one of these.
+    """
+    data = (public_data / "school-census" / "2024_autumn_termlysessiondetailsonroll.csv").read_bytes()
+    started = time.perf_counter()
+    outcomes = list(read(catalog.line("schools", "census_sessions"), data, keys))
+    took = time.perf_counter() - started
+    refused = {("attendance-code.retired", "attendancereason"): 5_196, ("cell.blank", "sessions"): 309}
+    assert counted(outcomes) == (39_953, 34_448, {}, refused, {})
+    assert took < 10, f"{took:.1f} s: a term's census is read while a person waits"
+
+
+def test_accents_survive_the_windows_character_set(catalog, keys, public_data):
+    """The list that was saved in ISO 8859-1 gives the name as its family writes it."""
+    data = (public_data / "chis-cohort-lists" / "valid_iso_8859_1_encoding.csv").read_bytes()
+    names = [
+        one.event.child.surname
+        for one in read(catalog.line("schools", "cohort_lists"), data, keys)
+        if isinstance(one, Understood)
+    ]
+    assert "Jalape\u00f1o-P\u00e9rez" in names
+
+
+def test_no_list_of_a_school_opens_the_seal(catalog, keys, public_data):
+    """A school cannot know whether a record is restricted, so what comes of its lists is sealed from everyone."""
+    sealed = Counter(
+        seals.ask(one.event.model_dump(), child_demographics)
+        for line, folder in (("class_lists", "chis-class-lists"), ("cohort_lists", "chis-cohort-lists"))
+        for path in sorted((public_data / folder).glob("*.csv"))
+        for one in read(catalog.line("schools", line), path.read_bytes(), keys)
+        if isinstance(one, Understood)
+    )
+    assert sealed == {"restricted": sum(events for _, events, *_ in [*CLASS_LISTS.values(), *COHORT_LISTS.values()])}
+
+
+def test_nothing_of_a_refused_row_is_in_the_refusal(catalog, keys):
+    """A refusal tells code, place and what to do; what was written stays in the quarantined bytes."""
+    heading = b"CHILD_FIRST_NAME,CHILD_LAST_NAME,CHILD_DATE_OF_BIRTH\r\n"
+    (refusal,) = read(catalog.line("schools", "class_lists"), heading + b"Zebedee,Quagmire,31/02/2014\r\n", keys)
+    told = " ".join((refusal.code, refusal.place, refusal.mend))
+    assert refusal.raw == heading + b"Zebedee,Quagmire,31/02/2014\r\n"
+    assert not [word for word in ("Zebedee", "Quagmire", "31/02") if word in told]
+
+
+def test_the_same_file_twice_is_the_same_events(catalog, keys):
+    """A folder that is read again after a crash makes no new events."""
+    example = Path("connectors/schools/examples/attendance/present_in_the_morning.csv")
+    data = (Path(__file__).parents[2] / example).read_bytes()
+    line = catalog.line("schools", "attendance")
+    assert [one.id for one in read(line, data, keys)] == [one.id for one in read(line, data, keys)]

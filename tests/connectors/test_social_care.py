@@ -1,0 +1,79 @@
+"""What social care's files come to, counted to the unit: most numbers in them are doubtful, and no child is lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import pytest
+
+from connectors.social_care.inbound import FLAGS
+from hub.inbound import Queried, Refusal, SetAside, Understood, read
+from hub.stream import facts_of
+from schemas.cpis_flag import FlagChanged
+from schemas.fields import upn_check_letter_holds
+
+# By file: line, events, set aside, refused, queried; one event a row, so the first is the number of rows.
+FILES = {
+    "header.csv": ("ssda903_header", 2_675, {("upn.check-letter", "UPN"): 2_568}),
+    "episodes.csv": ("ssda903_episodes", 5_050, {}),
+    "placed_for_adoption.csv": ("ssda903_placed_for_adoption", 29, {("code.unknown", "REASON_PLACED_CEASED"): 29}),
+    "placed_for_adoption_errors.csv": (
+        "ssda903_placed_for_adoption", 30, {("code.unknown", "REASON_PLACED_CEASED"): 30},
+    ),
+    "ad1.csv": ("ssda903_ad1", 29, {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "expected"), list(FILES.items()))
+def test_every_row_of_the_return_is_an_event(catalog, keys, public_data, name, expected):
+    """
+    Nothing of the public return is set aside or refused; what is doubtful in it is queried, and counted.
+
+    107 of its 2,675 UPNs pass their check letter, and its reasons for ceasing all are XXX.
+    """
+    line, rows, queried = expected
+    outcomes = list(read(catalog.line("social_care", line), (public_data / "ssda903" / name).read_bytes(), keys))
+    assert sum(isinstance(one, Understood) for one in outcomes) == rows
+    assert [one for one in outcomes if isinstance(one, SetAside | Refusal)] == []
+    assert Counter((one.code, one.place) for one in outcomes if isinstance(one, Queried)) == queried
+
+
+def test_a_doubtful_number_is_kept_as_it_is(catalog, keys, public_data):
+    """The event carries the UPN whose check letter fails: the school knows its pupil by it all the same."""
+    data = (public_data / "ssda903" / "header.csv").read_bytes()
+    events = [
+        one.event for one in read(catalog.line("social_care", "ssda903_header"), data, keys) if hasattr(one, "event")
+    ]
+    assert sum(event.child.upn is not None for event in events) == 2_675
+    assert sum(upn_check_letter_holds(event.child.upn) for event in events) == 107
+
+
+def test_codes_and_days_of_the_return_are_read_as_its_guide_says(catalog, keys):
+    """Day first, 2 is a girl, and the mother's column is a table program's 1.0."""
+    data = b"CHILD,SEX,DOB,ETHNIC,UPN,MOTHER,MC_DOB\n7,2,01/02/2009,WBRI,,1.0,03/04/2026\n"
+    (one,) = read(catalog.line("social_care", "ssda903_header"), data, keys)
+    child = one.event.child
+    assert (child.sex, child.born, child.mother, child.mothers_child_born) == (
+        "F", date(2009, 2, 1), True, date(2026, 4, 3),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["NHS_NUMBER", "SURNAME", "FORENAME", "DOB", "STARTED", "AUTHORITY", "ODS_CODE"])
+def test_a_flag_with_a_gap_is_refused_at_its_column(catalog, keys, column):
+    """What DCB1609 needs of a flag must be there; the refusal names the column as the extract does."""
+    cells = {
+        "NHS_NUMBER": "9990000018", "CHILD_ID": "1", "SURNAME": "Tester", "FORENAME": "Ada", "DOB": "14/03/2019",
+        "PLAN": "CPP", "STARTED": "02/02/2026 10:15", "ENDED": "", "DELETED": "", "AUTHORITY": "Swindon",
+        "ODS_CODE": "866X", "OFFICE_PHONE": "01632 960101", "EMERGENCY_PHONE": "01632 960102", "WORKER_ID": "",
+    }  # fmt: skip
+    cells[column] = ""
+    data = "\r\n".join([",".join(cells), ",".join(cells.values())]).encode()
+    (refusal,) = read(catalog.line("social_care", "flags"), data, keys)
+    assert (refusal.code, refusal.place) == ("cell.blank", column)
+
+
+def test_every_field_of_a_flag_has_its_column():
+    """A field that the stream gains must be asked of the case system too."""
+    wanted = {fact.name for fact in facts_of(FlagChanged) if fact.record is None}
+    assert {field.path for field in FLAGS._fields} == wanted
