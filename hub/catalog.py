@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +50,10 @@ class Catalog:
     lock: SchemaLock
     documents: Mapping[str, Document] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+
+    def unread(self, place: str) -> bool:
+        """Whether what begins with *place* could not be read; then it has findings of its own."""
+        return any(finding.place.startswith(place) and not finding.warning for finding in self.findings)
 
     def id_of(self, topic: str, schema: Mapping[str, Any]) -> int:
         """The id under which *schema* goes on *topic*; raises CatalogError where the lock does not know just that."""
@@ -111,9 +115,7 @@ def look() -> Catalog:
     agencies: dict[str, Agency] = {}
     policies: dict[str, Policy] = {}
     connectors = folder_of("connectors")
-    for folder in _folders(connectors):
-        if not (folder / "agency.yaml").exists():
-            continue
+    for folder in reader.folders("connectors", "agency.yaml"):
         agency = reader.shape(Agency, folder / "agency.yaml", f"connectors/{folder.name}/agency.yaml")
         if agency is not None:
             agencies[folder.name] = agency.model_copy(update={"key": folder.name})
@@ -136,10 +138,6 @@ def look() -> Catalog:
     )
 
 
-def _folders(root: Path) -> list[Path]:
-    return sorted(one for one in root.iterdir() if one.is_dir() and one.name.isidentifier())
-
-
 class _Reader:
     """Reads file by file and keeps what it found wrong."""
 
@@ -147,13 +145,25 @@ class _Reader:
         self.findings: list[Finding] = []
         self.documents: dict[str, Document] = {}
 
+    def folders(self, package: str, wanted: str) -> Iterator[Path]:
+        """The folders of *package* that hold the file *wanted*; a folder that nobody would ever look into is told."""
+        for folder in sorted(one for one in folder_of(package).iterdir() if one.is_dir()):
+            if folder.name.startswith(("_", ".")) or all(one.name == "__pycache__" for one in folder.iterdir()):
+                continue  # Python's own, or what it leaves of a folder that is gone
+            place = f"{package}/{folder.name}"
+            if not folder.name.isidentifier():
+                mend = "write it in lower case, words joined by _"
+                self.findings.append(Finding(place, 1, "is no name for a folder here", mend))
+            elif not (folder / wanted).exists():
+                self.findings.append(Finding(f"{place}/{wanted}", 1, "is missing", "write it, or delete the folder"))
+            else:
+                yield folder
+
     def streams(self) -> tuple[dict[str, Stream], dict[str, Watch]]:
         streams: dict[str, Stream] = {}
         watches: dict[str, Watch] = {}
-        for folder in _folders(folder_of("schemas")):
+        for folder in self.folders("schemas", "__init__.py"):
             place = f"schemas/{folder.name}/__init__.py"
-            if not (folder / "__init__.py").exists():
-                continue
             module = self._module(f"schemas.{folder.name}", place)
             stream = getattr(module, "stream", None)
             if module is not None and not isinstance(stream, Stream):
@@ -163,8 +173,14 @@ class _Reader:
             elif isinstance(stream, Stream):
                 streams[stream.name] = stream
             if (folder / "watch.py").exists():
-                found = self._module(f"schemas.{folder.name}.watch", f"schemas/{folder.name}/watch.py")
-                if isinstance(watch := getattr(found, "watch", None), Watch):
+                place = f"schemas/{folder.name}/watch.py"
+                found = self._module(f"schemas.{folder.name}.watch", place)
+                watch = getattr(found, "watch", None)
+                if found is not None and not isinstance(watch, Watch):
+                    self.findings.append(Finding(place, 1, "has no `watch`", "end it with: watch = Watch(name=…, …)"))
+                elif isinstance(watch, Watch) and watch.name in watches:
+                    self.findings.append(Finding(place, 1, f"another watch is {watch.name!r}", "choose another name"))
+                elif isinstance(watch, Watch):
                     watches[watch.name] = watch
         return streams, watches
 
@@ -218,8 +234,14 @@ class _Reader:
         try:
             return model.model_validate(value)
         except ValidationError as error:
+            told: set[tuple[str | int, ...]] = set()
             for fault in error.errors(include_input=False, include_url=False, include_context=False):
-                path = (*above, *(part for part in fault["loc"] if part != "[key]"))
+                path = whole = (*above, *(part for part in fault["loc"] if part != "[key]"))
+                while path and path not in document.lines and fault["type"] != "missing":
+                    path = path[:-1]  # what pydantic tried on one value, kind by kind, is one fault
+                if path != whole and path in told:
+                    continue
+                told.add(path)
                 known = _known_keys(model, fault["loc"]) if fault["type"] == "extra_forbidden" else []
                 self.findings.append(document.finding(path, fault["msg"], _mend(fault["type"], path, known)))
             return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import yaml
 
 LIMIT = 64 * 1024
 DEEPEST = 20
+UNWRITTEN = re.compile(r"\btodo\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,32 @@ class Document:
         """A finding at *path*."""
         where = ".".join(str(part) for part in path)
         return Finding(self.place, self.line(path), f"{where}: {what}" if where else what, mend, warning)
+
+    def unwritten(self) -> Iterator[Finding]:
+        """A finding for each entry that still says TODO, as `hub new` wrote it."""
+        for path, value in _entries(self.value, ()):
+            if isinstance(value, str) and UNWRITTEN.search(value):
+                yield self.finding(path, "still says TODO", "write it")
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint at the nearest of *known*, for a name that is none of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"there is: {', '.join(names)}"
+
+
+def _entries(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every entry of *value*, keys included, by its path."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield (*path, str(key)), key
+            yield from _entries(one, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from _entries(one, (*path, index))
+    else:
+        yield path, value
 
 
 def read(path: Path, place: str) -> Document:
@@ -141,9 +170,7 @@ def _walk(
     return found
 
 
-def _impossible(
-    loader: yaml.SafeLoader, node: yaml.Node, path: tuple[str | int, ...], place: str
-) -> Iterator[Finding]:
+def _impossible(loader: yaml.SafeLoader, node: yaml.Node, path: tuple[str | int, ...], place: str) -> Iterator[Finding]:
     """A day that no calendar has, or a number too long to be one: the loader itself would only raise."""
     try:
         loader.construct_object(node)

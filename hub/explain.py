@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hub.catalog import Catalog
-from hub.check import near
+from hub.document import near
 from hub.errors import CatalogError, NotUnderstood
 from hub.policy import Grant, Released, decide
 from hub.topology import cite

@@ -81,16 +81,23 @@ def read(line: Line, data: bytes, keys: Keys) -> Iterator[Outcome]:
     Everything that comes of *data*, message by message, in order.
 
     Each message gives events (with queries), or is set aside, or is refused; a message that gives nothing at all
-    is refused, so that nothing vanishes: in = understood + set aside + refused.
+    is refused, so that nothing vanishes: in = understood + set aside + refused. So is other content under an id
+    that an earlier message of *data* had: its events would pass for that one's.
     """
     saying = line.agency.says[line.name]
     whole = hashlib.sha256(data).hexdigest()
+    seen: dict[str, bytes] = {}
     try:
         for position, item in enumerate(formats.parse(data, saying)):
+            if item.own_id and seen.setdefault(item.own_id, item.raw) != item.raw:
+                yield _refusal(position, NotUnderstood("id.used-before", "", "give it an id of its own"), item.raw)
+                continue
             own_id = item.own_id if item.own_id else f"{whole}\x00{position}"
             yield from _one(line, item, position, own_id, keys)
     except Unreadable as fault:
         yield Refusal(-1, fault.code, fault.place, fault.mend, data, readable=False)
+    except Exception as error:  # noqa: BLE001  a reader that trips must not stop the line; its kind is told
+        yield Refusal(-1, _kind(error), _where(error), "", data, readable=False)
 
 
 def own_id(line: Line, data: bytes) -> str | None:
@@ -100,7 +107,7 @@ def own_id(line: Line, data: bytes) -> str | None:
     try:
         items = formats.parse(data, line.agency.says[line.name])
         first, second = next(items, None), next(items, None)
-    except Unreadable:
+    except Exception:  # noqa: BLE001  what cannot be read has no id; `read` says why
         return None
     return first.own_id if first is not None and second is None else None
 
@@ -131,13 +138,16 @@ def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys)
     except MessageError as error:
         yield _refusal(position, error, item.raw)
     except Exception as error:  # noqa: BLE001  a partner's odd message must never stop the line; its kind is told
-        place = _where(error)
-        yield _refusal(position, NotUnderstood(f"error.{type(error).__name__.lower()}", place), item.raw)
+        yield _refusal(position, NotUnderstood(_kind(error), _where(error)), item.raw)
 
 
 def _refusal(position: int, error: MessageError, raw: bytes) -> Refusal:
     readable = not isinstance(error, Unreadable)
     return Refusal(position, error.code, error.place, error.mend, raw, readable)
+
+
+def _kind(error: Exception) -> str:
+    return f"error.{type(error).__name__.lower()}"
 
 
 def _where(error: Exception) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from hub.catalog import Catalog
 from hub.envelope import Envelope, Record, stamp, traceparent
@@ -57,26 +58,21 @@ class Intake:
         self._commit = commit
         self._inbox = inbox
         self._codecs = {stream.name: catalog.codec(stream) for stream in catalog.streams.values()}
-        self._busy: dict[tuple[str, str, str], asyncio.Lock] = {}
+        self._busy: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def receive(self, agency: str, line: str, data: bytes) -> Answer:
         """
         Take *data* in and answer for it.
 
         The same bytes under the same id get the answer they got before; other bytes under an id that was used
-        are refused, and kept in quarantine. Raises `TransportError` where the commit did not succeed: then the sender
+        are refused, and kept in quarantine. An id under which everything was refused is not used: the sender may
+        mend the message, or we our code. Raises `TransportError` where the commit did not succeed: then the sender
         must not be told that it did.
         """
         known = self._catalog.line(agency, line)
         name = await asyncio.to_thread(own_id, known, data) or hashlib.sha256(data).hexdigest()
-        place = (agency, line, name)
-        lock = self._busy.setdefault(place, asyncio.Lock())
-        try:
-            async with lock:
-                return await self._once(known, data, name)
-        finally:
-            if not lock.locked():
-                self._busy.pop(place, None)
+        async with self._busy.setdefault((agency, line, name), asyncio.Lock()):
+            return await self._once(known, data, name)
 
     async def _once(self, line: Line, data: bytes, name: str) -> Answer:
         now = datetime.now(UTC)
@@ -101,7 +97,7 @@ class Intake:
         if records:
             await self._commit(records)
         answer = _answer(outcomes)
-        if self._inbox is not None:
+        if self._inbox is not None and (answer.events or answer.set_aside):
             self._inbox.remember(agency, line.name, name, data, json.dumps(answer._asdict()), now=now)
         _note(line, outcomes, answer)
         return answer

@@ -9,7 +9,7 @@ from typing import get_args
 
 from hub.agency import Format, Road
 from hub.catalog import Catalog, folder_of
-from hub.check import near
+from hub.document import near
 from hub.errors import HubError
 
 NAME = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")

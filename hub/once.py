@@ -66,10 +66,10 @@ def line_of(catalog: Catalog, path: Path) -> tuple[str, str]:
 
     Raises CatalogError, with the lines there are, where the path names none.
     """
-    parts = path.absolute().parts
-    for agency in catalog.agencies.values():
-        if agency.key in parts and parts[-2] in agency.says:
-            return agency.key, parts[-2]
+    *above, line = path.absolute().parts[:-1]
+    for folder in reversed(above):
+        if folder in catalog.agencies and line in catalog.agencies[folder].says:
+            return folder, line
     lines = ", ".join(f"{a.key}/{line}/" for a in catalog.agencies.values() for line in a.says)
     raise CatalogError(
         [f"{path}: its folders name no line of an agency; put it in one of: {lines} or write AGENCY/LINE={path}"]

@@ -11,6 +11,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict
 
 
+Lane = Literal["urgent", "routine"]
+
+
 class Sensitivity(StrEnum):
     """How much a field can hurt; every field of every stream carries one, in its `Annotated` metadata."""
 
@@ -75,7 +78,7 @@ class Stream:
     keep: str
     steward: str
     version: int = 1
-    lane: Literal["urgent", "routine"] = "routine"
+    lane: Lane = "routine"
     consent: str | None = None
     override: str | None = None
     stage: str | None = None

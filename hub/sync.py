@@ -67,7 +67,13 @@ def subjects(catalog: Catalog) -> dict[str, dict[str, Any]]:
 
 
 def stale(catalog: Catalog) -> Iterator[Finding]:
-    """A finding for each derived file that does not say what it should, and for each frozen schema that moved."""
+    """
+    A finding for each derived file that does not say what it should, for each frozen schema that moved, and for
+    what was derived from a stream that is gone.
+    """
+    for path in sorted(folder_of("topics").glob("*.yaml")):
+        if path.stem not in catalog.streams and path.name != "keeping.yaml":
+            yield Finding(f"topics/{path.name}", 1, f"there is no stream {path.stem!r}", "delete it")
     for one in derived(catalog):
         have = one.path.read_text(encoding="utf-8") if one.path.exists() else None
         if have == one.text:
@@ -88,7 +94,10 @@ def moved(one: Derived, have: str | None) -> bool:
     """Whether a frozen schema differs from its model in more than its sentences."""
     if have is None or not one.place.endswith(".avsc"):
         return False
-    return bool(undocumented(json.loads(have)) != undocumented(json.loads(one.text)))
+    try:
+        return bool(undocumented(json.loads(have)) != undocumented(json.loads(one.text)))
+    except ValueError:
+        return True
 
 
 def write(catalog: Catalog) -> tuple[list[str], list[Finding]]:

@@ -11,6 +11,7 @@ from hub.policy import Grant
 
 WATCHES = "quarantine.watches"
 RELAY = "quarantine.relay"
+OWN_WAYS = ("agency", "quarantine", "disclosures")  # the entries of topics/keeping.yaml that no stream names
 UNITS = {"hours": 3_600_000, "days": 86_400_000}
 
 

@@ -14,14 +14,20 @@ from hub.stream import Lane, Stream
 from hub.topology import OWN_WAYS
 from hub.watch import Watch
 
+KEEPING = "topics/keeping.yaml"
+
 
 def keeping(catalog: Catalog) -> Iterator[Finding]:
     """The ways to keep a topic that the hub itself needs."""
-    document = catalog.documents["topics/keeping.yaml"]
-    if not document.faults:
-        for name in sorted(set(OWN_WAYS) - set(catalog.keeping)):
-            if not any(finding.place == document.place for finding in catalog.findings):
-                yield document.finding((), f"has no {name!r}, which the hub's own topics need", f"write {name!r}")
+    document = catalog.documents[KEEPING]
+    for name in sorted(set(OWN_WAYS) - set(catalog.keeping)):
+        if not catalog.unread(KEEPING):
+            yield document.finding((), f"has no {name!r}, which the hub's own topics need", f"write {name!r}")
+
+
+def unknown(name: str, catalog: Catalog) -> bool:
+    """Whether nobody wrote a stream *name*; one that could not be read has findings of its own."""
+    return name not in catalog.streams and not catalog.unread(f"schemas/{name}/")
 
 
 def stream(stream: Stream, catalog: Catalog) -> Iterator[Finding]:
@@ -49,7 +55,7 @@ def stream(stream: Stream, catalog: Catalog) -> Iterator[Finding]:
     for path in asked:
         if path not in facts:
             yield Finding(place, here, f"no field {path!r}", near(path, facts))
-    if stream.keep not in catalog.keeping:
+    if stream.keep not in catalog.keeping and not catalog.unread(KEEPING):
         what = f"keep={stream.keep!r} is not in topics/keeping.yaml"
         yield Finding(place, here, what, near(stream.keep, catalog.keeping))
     if stream.lane not in get_args(Lane):
@@ -79,10 +85,10 @@ def _class_lines(path: Path) -> dict[str, int]:
 
 def watch(watch: Watch, catalog: Catalog) -> Iterator[Finding]:
     """A watch over streams that there are not, or that can never have a key in common."""
-    place = _place_of(watch)
+    place = f"{watch.judge.__module__.replace('.', '/')}.py"
     for role in ("keeps", "on", "emits"):
         name = getattr(watch, role)
-        if catalog.nobody_wrote(name):
+        if unknown(name, catalog):
             yield Finding(place, 1, f"{role}: no stream {name!r}", near(name, catalog.streams))
     kinds = [
         {path.rpartition(".")[2] for path in catalog.streams[name].key}
@@ -92,7 +98,3 @@ def watch(watch: Watch, catalog: Catalog) -> Iterator[Finding]:
     if len(kinds) == 2 and not kinds[0] & kinds[1]:
         what = f"{watch.keeps} and {watch.on} are keyed by different identifiers"
         yield Finding(place, 1, what, "join streams whose keys name the subject by the same one")
-
-
-def _place_of(watch: Watch) -> str:
-    return f"{watch.judge.__module__.replace('.', '/')}.py"

@@ -47,7 +47,7 @@ class Progress:
 
     def past(self, place: Place, end: int) -> bool:
         """Whether everything before *end* was worked on."""
-        return True
+        return self._reached.get(place, -1) >= end and self._done.get(place, -1) >= self._fetched.get(place, -1)
 
     async def caught_up(self, place: Place, end: Callable[[], Awaitable[int]], patience: float) -> bool:
         """
