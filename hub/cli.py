@@ -7,6 +7,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -14,6 +15,9 @@ from rich.console import Console
 from hub import __version__, log
 from hub.errors import CatalogError, HubError
 from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from hub.catalog import Catalog
 
 console = Console(soft_wrap=True, highlight=False)
 NONE_RUNS = "no Kafka: set HUB_BOOTSTRAP_SERVERS, or start a local one with `hub kafka up`"
@@ -71,9 +75,9 @@ def check() -> None:
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 where anything is out of date.")
 def sync(only_check: bool) -> None:
     """Write what is derived: frozen schemas, topics, the schema lock, the README's table, editors' schemas."""
-    from hub import catalog, sync  # noqa: PLC0415
+    from hub import catalog, check, sync  # noqa: PLC0415
 
-    loaded = catalog.load()
+    loaded = check.sound(catalog.look())
     if only_check:
         findings = list(sync.stale(loaded))
     else:
@@ -96,9 +100,9 @@ def explain(agency: str, stream: str, event: Path) -> None:
 
     EVENT is a JSON file as in the examples: connectors/AGENCY/examples/STREAM/*.event.json.
     """
-    from hub import catalog, explain, report  # noqa: PLC0415
+    from hub import explain, report  # noqa: PLC0415
 
-    report.explanation(console, explain.explain(catalog.load(), agency, stream, event))
+    report.explanation(console, explain.explain(_catalog(), agency, stream, event))
 
 
 @main.group()
@@ -150,7 +154,7 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -
 
     With --once a file's folders say what it is (…/AGENCY/…/LINE/file), or write AGENCY/LINE=FILE.
     """
-    settings = Settings()
+    settings = Settings.read()
     log.start(settings.log, quiet=once)
     if once:
         _once(what, out)
@@ -162,18 +166,25 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -
         raise click.UsageError(f"{' '.join(what)}: name one of {', '.join(PROCESSES)}; for files add --once")
 
 
+def _catalog() -> Catalog:
+    """The catalog, where nothing is wrong in it that the hub would trip over."""
+    from hub import catalog, check  # noqa: PLC0415
+
+    return check.sound(catalog.look())
+
+
 def _once(files: tuple[str, ...], out: Path | None) -> None:
     import secrets  # noqa: PLC0415
 
-    from hub import catalog, once, report  # noqa: PLC0415
+    from hub import once, report  # noqa: PLC0415
     from hub.keys import Keys  # noqa: PLC0415
 
     if not files:
         raise click.UsageError("--once wants files: hub run --once connectors/*/examples/*/*.hl7")
-    loaded = catalog.load()
+    loaded = _catalog()
     hub = once.Once(loaded, Keys(secrets.token_bytes(32)))
     for given in files:
-        line, is_named, name = given.partition("=")
+        line, is_named, name = ("", "", "") if Path(given).is_file() else given.partition("=")
         path = Path(name if is_named else given)
         if not path.is_file():
             raise click.UsageError(f"{path}: no such file")
@@ -197,10 +208,10 @@ def _bootstrap(settings: Settings) -> str:
 
 
 def _all(settings: Settings) -> None:
-    from hub import catalog, cluster  # noqa: PLC0415
+    from hub import cluster  # noqa: PLC0415
     from hub.supervise import Supervisor, on_stop  # noqa: PLC0415
 
-    loaded, bootstrap = catalog.load(), _bootstrap(settings)
+    loaded, bootstrap = _catalog(), _bootstrap(settings)
     made = cluster.prepare(loaded, settings, bootstrap)
     log.note("run", "topics ready", count=len(made))
     every = (("gateway",), ("watches",), ("couriers",), *(("relay", "--lane", lane) for lane in cluster.LANES))
@@ -215,9 +226,9 @@ def _all(settings: Settings) -> None:
 
 
 def _one(process: str, settings: Settings, lane: str | None) -> None:
-    from hub import catalog, cluster  # noqa: PLC0415
+    from hub import cluster  # noqa: PLC0415
 
-    loaded, bootstrap = catalog.load(), _bootstrap(settings)
+    loaded, bootstrap = _catalog(), _bootstrap(settings)
     cluster.prepare(loaded, settings, bootstrap)
     if process == "relay":
         from hub.relaying import relay  # noqa: PLC0415
@@ -253,10 +264,10 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
 @click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")
 def lag(watch: bool) -> None:
     """How far each of the hub's groups is behind, by count and by the age of the oldest that waits."""
-    from hub import catalog, cluster, report  # noqa: PLC0415
+    from hub import cluster, report  # noqa: PLC0415
 
-    settings = Settings()
-    loaded, bootstrap = catalog.load(), _bootstrap(settings)
+    settings = Settings.read()
+    loaded, bootstrap = _catalog(), _bootstrap(settings)
     pause = threading.Event()
     while True:
         report.lag(console, cluster.by_topic(cluster.behind(loaded, settings, bootstrap)))
@@ -279,7 +290,7 @@ def kafka_up(nodes: str | None) -> None:
     from hub.local_kafka import LocalKafka  # noqa: PLC0415
 
     told = lambda step: click.echo(step, err=True)  # noqa: E731
-    click.echo(LocalKafka(Settings().state).up(int(nodes) if nodes else None, progress=told))
+    click.echo(LocalKafka(Settings.read().state).up(int(nodes) if nodes else None, progress=told))
 
 
 @kafka.command("down")
@@ -287,7 +298,7 @@ def kafka_down() -> None:
     """Stop it; what it holds stays for the next `up`."""
     from hub.local_kafka import LocalKafka  # noqa: PLC0415
 
-    LocalKafka(Settings().state).down()
+    LocalKafka(Settings.read().state).down()
     click.echo("stopped")
 
 
@@ -296,7 +307,7 @@ def kafka_status() -> None:
     """Whether it runs, where, and in which version; exit code 1 where it does not."""
     from hub.local_kafka import LocalKafka  # noqa: PLC0415
 
-    status = LocalKafka(Settings().state).status()
+    status = LocalKafka(Settings.read().state).status()
     state = f"{status.running} of {status.nodes} nodes run" if status.nodes else "never started here"
     click.echo(f"Apache Kafka {status.version}: {state}; {status.bootstrap or 'no address'}; {status.folder}")
     sys.exit(0 if status.running and status.running == status.nodes else 1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hub.avro import Codec
 from hub.envelope import Record
+from hub.narrow import number
 
 TOPIC = "disclosures.v1"
 SCHEMA: dict[str, Any] = {
@@ -70,11 +72,35 @@ def pages(receipts: Sequence[Receipt], codec: Codec) -> Iterable[Record]:
     Receipts as records for the disclosures topic.
 
     Some hundreds share a record: a receipt weighs as much as what it attests, and a record each would halve the
-    relay's rate (`make bench`).
+    relay's rate (`make bench`). What is the same for one rule of one route is spelt once.
     """
     for start in range(0, len(receipts), PAGE):
-        page = {"receipts": [receipt._asdict() for receipt in receipts[start : start + PAGE]]}
-        yield Record(TOPIC, None, codec.encode(page), (("content-type", b"application/avro"),))
+        page = receipts[start : start + PAGE]
+        parts = [codec.prefix, number(len(page))]
+        for event, stream, agency, verdict, rule, policy, gate, notice, message, sent, at in page:
+            parts += (
+                _text(event),
+                _texts(stream, agency, verdict, rule, policy, gate, notice),
+                _text(message),
+                _text(sent),
+                _once(at),
+            )
+        parts.append(b"\x00")
+        yield Record(TOPIC, None, b"".join(parts), (("content-type", b"application/avro"),))
+
+
+def _text(text: str) -> bytes:
+    """One string as Avro writes it."""
+    spelt = text.encode()
+    return number(len(spelt)) + spelt
+
+
+_once = lru_cache(maxsize=64)(_text)
+
+
+@lru_cache(maxsize=4_096)
+def _texts(*texts: str) -> bytes:
+    return b"".join(map(_text, texts))
 
 
 def receipts_of(value: bytes, codec: Codec) -> list[Receipt]:

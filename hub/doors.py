@@ -8,7 +8,7 @@ from pathlib import Path
 from hub.agency import Agency, Door
 from hub.catalog import Catalog
 from hub.errors import CatalogError
-from hub.settings import Settings
+from hub.settings import Settings, given
 from hub.transports import Sink, Source
 from hub.transports.files import FolderSink, FolderSource
 from hub.transports.https import HttpsSink, HttpsSource
@@ -63,7 +63,7 @@ class Sinks:
     @staticmethod
     def _secret(agency: str, stream: str) -> str | None:
         path = Settings.endpoint(agency, stream, "TOKEN_FILE")
-        return Path(path).read_text(encoding="utf-8").strip() if path else None
+        return given(Path(path), f"HUB_{agency}_{stream}_TOKEN_FILE".upper()).decode().strip() if path else None
 
 
 def sources(catalog: Catalog, settings: Settings) -> Mapping[str, Source]:
@@ -101,7 +101,7 @@ def tokens(settings: Settings, agencies: list[str]) -> dict[str, str]:
     """
     found = {}
     for agency in dict.fromkeys(agencies):
-        given = Settings.endpoint(agency, "https", "TOKEN_FILE")
-        path = Path(given) if given else settings.secret(f"{agency}.token")
-        found[agency] = path.read_text(encoding="utf-8").strip()
+        named = Settings.endpoint(agency, "https", "TOKEN_FILE")
+        path = Path(named) if named else settings.secret(f"{agency}.token")
+        found[agency] = given(path, f"HUB_{agency}_HTTPS_TOKEN_FILE".upper()).decode().strip()
     return found

@@ -51,12 +51,15 @@ class Envelope:
     @classmethod
     def from_headers(cls, headers: Headers | list[tuple[str, bytes]] | None) -> Envelope:
         """Read the papers back; raises KeyError where one is missing, ValueError where one is not readable."""
-        have = dict(headers or ())
+        have = {name: value for name, value in headers or () if value is not None}  # Kafka has headers without a value
+        time = datetime.fromisoformat(have["ce_time"].decode())
+        if time.tzinfo is None:
+            raise ValueError("ce_time has no offset")
         return cls(
             id=have["ce_id"].decode(),
             source=have["ce_source"].decode(),
             type=have["ce_type"].decode(),
-            time=datetime.fromisoformat(have["ce_time"].decode()),
+            time=time,
             trace=have["traceparent"].decode(),
             address=have.get("ce_hubaddress", b"").decode(),
         )

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from hub.agency import Agency, Hearing
 from hub.catalog import Catalog
 from hub.document import near
 from hub.errors import CatalogError, NotUnderstood
-from hub.policy import Grant, Released, decide
+from hub.policy import Grant, Withheld, decide
+from hub.stream import pick
 from hub.topology import cite
 
 RULES = {
     "sealed.restricted": "the record is marked sensitive, or is not said not to be: nobody hears it from the hub",
+    "trial": "the agency is on trial: it is tested, and sent nothing",
     "expires": "the agreement has ended",
     "hears": "no policy lets this agency hear this stream",
     "gate.consent.absent": "nobody recorded that the family agreed",
@@ -68,13 +73,25 @@ def explain(catalog: Catalog, agency: str, stream: str, event: Path) -> Explanat
         raise NotUnderstood("json.unreadable", str(event), "the file is not JSON") from None
     decision = decide(values, policy, said, now=datetime.now(UTC))
     grant = policy.hears.get(stream) if policy is not None else None
-    released = isinstance(decision, Released)
-    rule = "" if isinstance(decision, Released) else decision.rule
+    known = catalog.agencies[agency]
+    rule = decision.rule if isinstance(decision, Withheld) else _undelivered(known, known.hears.get(stream), values)
+    released = not rule
     fields = tuple(
         (fact.name, _verdict(fact.name, grant, released), fact.sentence) for fact in said.facts() if fact.record is None
     )
     ground = f"{cite(grant)}; privacy notice, section “{grant.notice}”" if grant is not None else ""
     return Explanation(agency, stream, released, rule, in_words(rule, grant), grant, ground, fields)
+
+
+def _undelivered(agency: Agency, hearing: Hearing | None, values: Mapping[str, Any]) -> str:
+    """The rule that keeps back what the policy would release, or nothing."""
+    if agency.status == "trial":
+        return "trial"
+    if hearing is None:
+        return "hears"
+    if hearing.addressed_by is not None and not (pick(values, hearing.addressed_by) or hearing.otherwise):
+        return f"address.{hearing.addressed_by}"
+    return ""
 
 
 def _verdict(path: str, grant: Grant | None, released: bool) -> str:

@@ -127,9 +127,7 @@ def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys)
             stream = next((s for s in line.streams if type(one) is s.event), None)
             if stream is None:
                 raise NotUnderstood("not-its-stream", line.name, "says.into does not name this event's stream")
-            outcomes.append(
-                Understood(position, keys.event_id(line.agency.key, line.name, own_id, index), stream, one)
-            )
+            outcomes.append(Understood(position, keys.event_id(line.agency.key, line.name, own_id, index), stream, one))
         yield from outcomes
     except NotForUs as aside:
         yield SetAside(position, aside.code)

@@ -165,4 +165,3 @@ def _note(line: Line, outcomes: Sequence[Outcome], answer: Answer) -> None:
         note(
             "gateway", "refused, and kept in quarantine", agency=line.agency.key, line=line.name, code=code, count=count
         )
-

@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree
@@ -78,7 +79,13 @@ def _maven(pom: Path, target: Path) -> None:
     if maven is None:
         raise TransportError(f"Maven is needed once, to fetch Kafka's jars: apt-get install maven, {ELSEWHERE}")
     command = [maven, "--quiet", "--batch-mode", "--strict-checksums", f"--file={pom}"]
-    command += ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"]
+    command += _repository(target.parent)
+    command += [
+        "-Dstyle.color=never",
+        "dependency:copy-dependencies",
+        "-DincludeScope=runtime",
+        f"-DoutputDirectory={target}",
+    ]
     try:
         ran = subprocess.run(  # noqa: S603  our own words, no shell
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE
@@ -92,6 +99,16 @@ def _maven(pom: Path, target: Path) -> None:
         raise TransportError(
             f"Maven could not fetch Kafka's jars ({said[0][:300]}); see that a repository is in reach, {ELSEWHERE}"
         )
+
+
+def _repository(otherwise: Path) -> list[str]:
+    """Where Maven keeps what it fetched: in its user's home by rule, but a service's account may have none."""
+    with suppress(KeyError):
+        home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # as Java finds it; HOME says nothing to it
+        kept = home / ".m2"
+        if os.access(kept if kept.exists() else home, os.W_OK):
+            return []
+    return [f"-Dmaven.repo.local={otherwise / 'repository'}"]
 
 
 def _cache(otherwise: Path) -> Path:

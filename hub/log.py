@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Literal
@@ -13,6 +14,7 @@ KEYS = frozenset({
     "set_aside", "refused", "queried", "attempt", "state", "lane", "group", "process", "port", "seconds", "kind",
     "where", "message", "file",
 })  # fmt: skip
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # what would make two lines, or steer a terminal
 
 
 def note(logger: str, what: str, *, level: int = logging.INFO, **keys: object) -> None:
@@ -46,7 +48,8 @@ class Line(logging.Formatter):
         if self._json:
             return json.dumps(line, default=str)
         said = " ".join(f"{key}={value}" for key, value in keys.items())
-        return f"{moment} {record.levelname.lower():7} {record.name.removeprefix('hub.')}: {what} {said}".rstrip()
+        text = f"{moment} {record.levelname.lower():7} {record.name.removeprefix('hub.')}: {what} {said}".rstrip()
+        return CONTROL.sub(" ", text)
 
 
 def _deepest(trace: object) -> str:

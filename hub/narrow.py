@@ -31,9 +31,7 @@ class Reader:
     the schema, TypeError for a schema of kinds that the hub's streams do not have.
     """
 
-    def __init__(
-        self, schema_id: int, schema: Any, paths: frozenset[str], dates: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, schema_id: int, schema: Any, paths: frozenset[str], dates: frozenset[str] = frozenset()) -> None:
         made = _Reading(paths, dates)
         self.source = made.source(schema)
         if missing := paths - made.found:
@@ -78,11 +76,15 @@ def _made(source: str, name: str, schema_id: int) -> Any:
     return space[name]
 
 
+_LENGTHS: tuple[bytes, ...] = ()
+
 # --- what the compiled code calls -----------------------------------------------------------------------------
 
 
 def number(value: int) -> bytes:
     """*value* as Avro writes an int or a long: zig-zag, seven bits to a byte; raises OverflowError beyond 64 bits."""
+    if 0 <= value < len(_LENGTHS):
+        return _LENGTHS[value]
     if not -(1 << 63) <= value < 1 << 63:
         raise OverflowError("Avro's numbers have 64 bits")
     rest, out = value << 1 ^ value >> 63, bytearray()

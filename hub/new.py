@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from hub.catalog import Catalog, folder_of
 from hub.document import near
 from hub.errors import HubError
 
-NAME = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")
+NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def agency(catalog: Catalog, name: str, says: tuple[str, ...], hears: tuple[str, ...]) -> Iterator[str]:
@@ -26,6 +27,9 @@ def agency(catalog: Catalog, name: str, says: tuple[str, ...], hears: tuple[str,
     heard = [_parts(one, 3, "--hears STREAM:FORMAT:ROAD") for one in hears]
     if not lines and not heard:
         raise HubError("an agency says or hears something: --says LINE:FORMAT:ROAD:STREAM, --hears STREAM:FORMAT:ROAD")
+    for named in (lines, heard):
+        if twice := [one[0] for index, one in enumerate(named) if one[0] in [other[0] for other in named[:index]]]:
+            raise HubError(f"{twice[0]!r} stands twice; name each line and each stream once")
     for form, road, stream in [one[1:] for one in lines] + [(one[1], one[2], one[0]) for one in heard]:
         for word, known, what in ((form, get_args(Format), "format"), (road, get_args(Road), "road"),
                                   (stream, tuple(catalog.streams), "stream")):  # fmt: skip
@@ -62,16 +66,21 @@ def _parts(said: str, count: int, form: str) -> list[str]:
     parts = said.split(":")
     if len(parts) != count:
         raise HubError(f"{said!r}: write {form}")
-    if not NAME.match(parts[0]):
-        raise HubError(f"{parts[0]!r}: a name is lower case, words joined by _")
+    _named(parts[0])
     return parts
 
 
-def _fresh(package: str, name: str) -> Path:
-    if not NAME.match(name):
+def _named(name: str) -> None:
+    if not NAME.fullmatch(name):
         raise HubError(f"{name!r}: a name is lower case, words joined by _, such as school_nursing")
+    if keyword.iskeyword(name):
+        raise HubError(f"{name!r} is a word of Python's; choose another name")
+
+
+def _fresh(package: str, name: str) -> Path:
+    _named(name)
     folder = folder_of(package) / name
-    if folder.exists():
+    if folder.exists() or folder.with_suffix(".py").exists():
         raise HubError(f"{package}/{name} is there already; choose another name, or change what is there")
     return folder
 
@@ -108,7 +117,7 @@ def _policy(heard: list[list[str]]) -> str:
     for into, _form, _road in heard:
         text += [f"  {into}:", "    because: TODO why this agency needs it, in a sentence a parent can read",
                  "    notice: TODO the section of the privacy notice (connectors/notice.yaml)",
-                 "    basis: {article6: e, statute: TODO}", "    gate: statute",
+                 "    basis: {article6: e, statute: TODO the Act and its section}", "    gate: statute",
                  "    fields: [TODO]   # see schemas/" + into, "    kept: 14 days"]  # fmt: skip
     return "\n".join(text) + "\n"
 
@@ -189,25 +198,25 @@ def _stream(name: str, event: str) -> str:
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 from pydantic import Field
 
 from hub.stream import Event, Sensitivity, Stream
+from schemas.fields import Day, LocalId
 
 
 class Child(Event):
     """The child it happened to."""
 
-    local_id: Annotated[str, Field(max_length=40, description="The local authority's id."), Sensitivity.IDENTIFIER]
+    local_id: Annotated[LocalId, Field(description="The local authority's id."), Sensitivity.IDENTIFIER]
 
 
 class {event}(Event):
     """TODO: who reported what."""
 
     child: Annotated[Child, Field(description="The child it happened to.")]
-    happened_on: Annotated[date, Field(description="The day on which it happened."), Sensitivity.PERSONAL]
+    happened_on: Annotated[Day, Field(description="The day on which it happened."), Sensitivity.PERSONAL]
 
 
 stream = Stream(name="{name}", event={event}, key=("child.local_id",), keep="days", steward="TODO")

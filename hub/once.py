@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from hub.stream import Stream
 from hub.transports import Answer
 from hub.transports.memory import MemoryLog
 from hub.watch import Memory, Watch
+
+ODD = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +184,12 @@ def explained(
 
 
 def write(outcome: Outcome, folder: Path) -> None:
-    """Write every delivery to *folder*/<agency>/<address>/, numbered in the order in which it was made."""
+    """
+    Write every delivery to *folder*/<agency>/<address>/, numbered in the order in which it was made.
+
+    An address comes of an event's field and could say anything: what is no letter or digit in it becomes `_`.
+    """
     for number, one in enumerate(outcome.delivered, 1):
-        where = folder / one.agency / one.address
+        where = folder / one.agency / ODD.sub("_", one.address)
         where.mkdir(parents=True, exist_ok=True)
         (where / f"{one.stream}-{number:05d}{one.suffix}").write_bytes(one.body)

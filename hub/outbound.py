@@ -217,7 +217,9 @@ def _routes(catalog: Catalog, stream: Stream, keys: Keys) -> list[Route]:
         source_id = catalog.id_of(stream.topic, schema_of(stream))
         own_id = catalog.id_of(topic, granted_schemas(stream, grant)[1])
         projection = Projection(stream, grant, source_id, own_id, plain=as_json)
-        routes.append(Route(agency.key, policy, grant, hearing, topic, projection, as_json, *keys.recipient(agency.key)))
+        routes.append(
+            Route(agency.key, policy, grant, hearing, topic, projection, as_json, *keys.recipient(agency.key))
+        )
     return routes
 
 

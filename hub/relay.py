@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -22,6 +25,9 @@ from hub.outbound import Desk
 from hub.transports.kafka import consumer_settings, producer_settings
 
 BATCH = 2_000
+"""Events to one transaction; `make bench` says what other figures cost."""
+BATCHES = 5
+"""Transactions to one poll: while one is committed, the next one's events are decided."""
 Message = Any  # confluent_kafka.Message, whose stub says None of what every consumed message has
 PATIENCE = 30.0  # seconds for one call to the brokers; after that its outcome is unknown and the producer is spent
 
@@ -33,7 +39,10 @@ def group_of(lane: str) -> str:
 
 class Relay:
     """
-    One lane of the relay, single-threaded: no transaction is ever open while it polls.
+    One lane of the relay: no transaction is ever open while it polls, and no two are open at once.
+
+    Whoever works on a batch has the producer to itself: a thread of its own waits for the commit, and meanwhile the
+    next batch of the same poll is decided, which needs neither producer nor consumer.
 
     After any error that is not retriable the producer is thrown away, never used again: librdkafka speaks the
     transaction protocol without KIP-890, so a late EndTxn of the old one could tear a transaction of its successor;
@@ -56,6 +65,7 @@ class Relay:
             consumer_settings(bootstrap, group_of(lane), instance=name, extra=extra) | {"queued.min.messages": 20_000}
         )
         self._producer: Producer | None = None
+        self._committing = ThreadPoolExecutor(1, thread_name_prefix=f"commit.{lane}")
         self._undelivered = 0
         self.carried = 0
 
@@ -66,6 +76,7 @@ class Relay:
         Raises TransportError when fenced by another relay of the same name, or where Kafka's answer leaves no way on.
         """
         note("relay", "carrying", lane=self._lane, count=len(self._desks))
+        gc.freeze()  # the catalog stays as long as the process: to look through it for garbage takes a tenth of its time
         self._consumer.subscribe(list(self._desks), on_assign=lambda _consumer, _partitions: ready())
         try:
             while not stop.is_set():
@@ -73,6 +84,7 @@ class Relay:
                 if batch:
                     self._carry(batch, stop)
         finally:
+            self._committing.shutdown()
             self._consumer.close()
             note("relay", "stopped", lane=self._lane, count=self.carried)
 
@@ -81,7 +93,7 @@ class Relay:
         first = self._consumer.poll(0.25)
         if first is None:
             return []
-        batch: list[Message] = [first, *self._consumer.consume(BATCH - 1, 0)]
+        batch: list[Message] = [first, *self._consumer.consume(BATCHES * BATCH - 1, 0)]
         for message in [one for one in batch if one.error() is not None]:
             if message.error().retriable():
                 batch.remove(message)
@@ -89,26 +101,44 @@ class Relay:
                 raise TransportError(f"cannot consume: {message.error().str()}; see deploy/README.md, offsets")
         return batch
 
-    def _carry(self, batch: Sequence[Message], stop: threading.Event) -> None:
-        """Decide *batch* and commit everything that comes of it; again and again until it is committed."""
-        records = self._decided(batch)
-        positions = list({(m.topic(), m.partition()): m.offset() + 1 for m in batch}.items())
-        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in positions]
+    def _carry(self, polled: Sequence[Message], stop: threading.Event) -> None:
+        """Decide what was *polled* and commit everything that comes of it, one batch after the other."""
+        batches = [polled[start : start + BATCH] for start in range(0, len(polled), BATCH)]
+        decided = self._decided(batches[0])
+        for batch, following in zip_longest(batches, batches[1:], fillvalue=()):
+            offsets = _after(batch)
+            try:
+                decided = self._transact(decided, offsets, meanwhile=following)
+            except KafkaException as error:
+                if not self._again_until_committed(error, batch, offsets, stop):
+                    return
+                decided = self._decided(following)
+            self.carried += len(batch)
+
+    def _again_until_committed(
+        self, error: KafkaException, batch: Sequence[Message], offsets: list[TopicPartition], stop: threading.Event
+    ) -> bool:
+        """
+        After *error*: decide *batch* anew, since an agreement may have ended meanwhile, and try to commit it again.
+
+        False where the consumer went back to what is committed, or was stopped: then nothing that was polled may be
+        carried on with.
+        """
         pause = 0.1
         while True:
+            self._spend(error)
+            if self._moved(offsets):
+                self._rewind()
+                return False
+            if stop.wait(pause):
+                return False
+            pause = min(pause * 2, 5.0)
             try:
-                self._transact(records, offsets)
-            except KafkaException as error:
-                self._spend(error)
-                if self._moved(offsets):
-                    break
-                if stop.wait(pause):
-                    return
-                pause = min(pause * 2, 5.0)
+                self._transact(self._decided(batch), offsets)
+            except KafkaException as again:
+                error = again
             else:
-                self.carried += len(batch)
-                return
-        self._rewind()
+                return True
 
     def _decided(self, batch: Sequence[Message]) -> list[Record]:
         now = datetime.now(UTC)
@@ -147,8 +177,11 @@ class Relay:
         sealed = self._keys.seal("quarantine", message.value() or b"", bound_to=place)
         return Record(topology.RELAY, message.key(), sealed, headers)
 
-    def _transact(self, records: Sequence[Record], offsets: list[TopicPartition]) -> None:
-        producer = self._opened()
+    def _transact(
+        self, records: Sequence[Record], offsets: list[TopicPartition], meanwhile: Sequence[Message] = ()
+    ) -> list[Record]:
+        """One transaction of *records* and *offsets*; returns what comes of *meanwhile*, decided during the commit."""
+        producer, reader = self._opened(), self._consumer.consumer_group_metadata()
         producer.begin_transaction()
         produce = producer.produce
         for topic, key, value, headers in records:
@@ -158,9 +191,15 @@ class Relay:
                     break
                 except BufferError:
                     producer.poll(0.05)
-        self._again(
-            lambda: producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), PATIENCE)
-        )
+        committed = self._committing.submit(self._commit, producer, offsets, reader)
+        try:
+            return self._decided(meanwhile)
+        finally:
+            wait([committed])
+            committed.result()
+
+    def _commit(self, producer: Producer, offsets: list[TopicPartition], reader: object) -> None:
+        self._again(lambda: producer.send_offsets_to_transaction(offsets, reader, PATIENCE))
         self._again(lambda: producer.commit_transaction(PATIENCE))
         if self._undelivered:
             raise AssertionError("a transaction was committed though a record of it was not delivered")
@@ -228,3 +267,9 @@ class Relay:
         for partition in self._consumer.committed(self._consumer.assignment(), timeout=PATIENCE):
             if partition.offset >= 0:
                 self._consumer.seek(partition)
+
+
+def _after(batch: Sequence[Message]) -> list[TopicPartition]:
+    """Where each partition goes on after *batch*."""
+    positions = {(message.topic(), message.partition()): message.offset() + 1 for message in batch}
+    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in positions.items()]

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hub.catalog import Catalog
@@ -45,8 +46,8 @@ def came_in(console: Console, catalog: Catalog, rows: list[tuple[str, str, int, 
         saying = catalog.agencies[agency].says[line]
         why = ", ".join(sorted(key.removeprefix("why ") for key in count if key.startswith("why ")))
         numbers = (str(count[kind] or "—") for kind in ("events", "set_aside", "refused"))
-        table.add_row(catalog.agencies[agency].name, line, f"{saying.format} by {saying.by}", str(number),
-                      *numbers, why)  # fmt: skip
+        table.add_row(escape(catalog.agencies[agency].name), line, f"{saying.format} by {saying.by}", str(number),
+                      *numbers, escape(why))  # fmt: skip
     console.print(table)
 
 
@@ -64,7 +65,7 @@ def got(
             every = sum(fact.record is None for fact in catalog.streams[stream].facts())
             fields = f"{len(grant.fields) + len(grant.coarse)} of {every}"
             style = None if number else "dim"
-            table.add_row(catalog.agencies[agency].name, stream, str(number or "—"), fields,
+            table.add_row(escape(catalog.agencies[agency].name), stream, str(number or "—"), fields,
                           doors.get((agency, stream), "—"), grant.gate, style=style)  # fmt: skip
     console.print(table)
 
@@ -76,7 +77,8 @@ def withheld(console: Console, catalog: Catalog, counts: Mapping[tuple[str, str,
         table.add_column(name, justify="right" if right else "left")
     for (agency, stream, rule), number in sorted(counts.items()):
         grant = catalog.policies[agency].hears.get(stream)
-        table.add_row(catalog.agencies[agency].name, stream, str(number), rule, in_words(rule, grant))
+        said = escape(in_words(rule, grant))
+        table.add_row(escape(catalog.agencies[agency].name), stream, str(number), rule, said)
     console.print(table)
 
 
@@ -84,14 +86,15 @@ def explanation(console: Console, said: Explanation) -> None:
     """One decision, field by field."""
     verdict = "hears" if said.released else "does not hear"
     console.print(f"[bold]{said.agency}[/bold] {verdict} this [bold]{said.stream}[/bold]"
-                  + (f": {said.why} (rule {said.rule})" if said.rule else ""))  # fmt: skip
+                  + (f": {escape(said.why)} (rule {said.rule})" if said.rule else ""))  # fmt: skip
     if said.grant is not None:
-        console.print(f"because: {said.grant.because}\nground:  {said.ground}\ngate:    {said.grant.gate}")
+        because, ground = escape(said.grant.because), escape(said.ground)
+        console.print(f"because: {because}\nground:  {ground}\ngate:    {said.grant.gate}")
     table = Table(box=None, pad_edge=False)
     for name in ("field", "verdict", "which is"):
         table.add_column(name)
     for path, what, sentence in said.fields:
-        table.add_row(path, what, sentence, style=None if what.startswith(("released", "coarsened")) else "dim")
+        table.add_row(path, what, escape(sentence), style=None if what.startswith(("released", "coarsened")) else "dim")
     console.print(table)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hub.errors import CatalogError
 from hub.keys import Keys
 
 PASSED_TO_KAFKA = "HUB_KAFKA_"
@@ -53,6 +54,17 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=5, description="Copies of each topic; 3 on a real cluster.")] = 1
     log: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
 
+    @classmethod
+    def read(cls) -> Settings:
+        """The settings of this environment; raises CatalogError with each variable that holds no such value."""
+        try:
+            return cls()
+        except ValidationError as error:
+            faults = error.errors(include_input=False, include_url=False, include_context=False)
+            raise CatalogError(
+                f"HUB_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in faults
+            ) from None
+
     def path(self, *parts: str) -> Path:
         """A path in the state folder."""
         return self.state.absolute().joinpath(*parts)
@@ -74,7 +86,10 @@ class Settings(BaseSettings):
 
     def keys(self) -> Keys:
         """The hub's keys; makes a secret in the state folder where none is set."""
-        return Keys((self.secret_file or self.secret("hub.key")).read_bytes())
+        try:
+            return Keys(given(self.secret_file or self.secret("hub.key"), "HUB_SECRET_FILE"))
+        except ValueError as error:
+            raise CatalogError([f"HUB_SECRET_FILE: {error}"]) from None
 
     def secret(self, name: str) -> Path:
         """A file of random hexadecimal in the state folder, made once, readable by its owner only."""
@@ -105,7 +120,7 @@ class Settings(BaseSettings):
                 said = value
                 if key.endswith("_FILE"):
                     key = key.removesuffix("_FILE")
-                    said = Path(value).read_text(encoding="utf-8").strip()
+                    said = given(Path(value), name).decode().strip()
                 passed[key.lower().replace("_", ".")] = said
         return passed
 
@@ -118,3 +133,11 @@ class Settings(BaseSettings):
         URL, HOST, PORT, DOOR (the road to use: `mllp` or `https`) or TOKEN_FILE.
         """
         return os.environ.get(f"HUB_{agency}_{name}_{what}".upper(), "")
+
+
+def given(path: Path, name: str) -> bytes:
+    """What is in the file that the setting *name* names; raises CatalogError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CatalogError([f"{name}: {path}: {error.strerror}"]) from None

@@ -10,7 +10,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
-
 Lane = Literal["urgent", "routine"]
 
 

@@ -82,10 +82,10 @@ class Supervisor:
     def start(self) -> None:
         """Start every process; returns at once."""
         for process in self._processes:
-            self._settings.path("run", f"{self.name(process)}.json").unlink(missing_ok=True)
             self._start(process)
 
     def _start(self, process: tuple[str, ...]) -> None:
+        self._settings.path("run", f"{self.name(process)}.json").unlink(missing_ok=True)
         command = [sys.executable, "-m", "hub", "run", *process]
         with self._output() as output:
             self._running[process] = subprocess.Popen(  # noqa: S603  our own command, no shell

@@ -93,8 +93,9 @@ def _coarse(fact: Fact, word: str, document: Document, here: Place) -> Iterator[
         yield document.finding(here, f"no word {word!r}", near(word, WORDS))
         return
     kind = str if get_origin(fact.kind) is Literal else fact.kind
-    if not any(kind is one or one is object for one in WORDS[word].takes):
-        yield document.finding(here, f"{word!r} does not take a {kind.__name__}", near(word, WORDS))
+    fitting = {name for name, one in WORDS.items() if kind in one.takes or object in one.takes}
+    if word not in fitting:
+        yield document.finding(here, f"{word!r} does not take a {kind.__name__}", near("", fitting))
     if fact.repeated:
         yield document.finding(here, "is a list: a list is heard in full or not at all", "move it, or drop it")
 

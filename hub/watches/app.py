@@ -16,10 +16,11 @@ from hub.catalog import Catalog
 from hub.errors import HubError, TransportError
 from hub.keys import Keys
 from hub.log import note
-from hub.watches.bounds import LARGEST, App, Consumer, Ends, Tables, Transport
+from hub.watches.bounds import LARGEST, App, Consumer, Ends, Transport
 from hub.watches.changelog import GROUP, co_parted, security
 from hub.watches.ground import Ground
 from hub.watches.progress import Progress
+from hub.watches.recovery import Tables
 from hub.watches.watching import Taken, Watching, Worked
 from hub.watches.wire import Wire
 

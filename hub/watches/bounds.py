@@ -11,7 +11,6 @@ from weakref import WeakSet
 import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
-from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -114,7 +113,9 @@ class Consumer(driver.Consumer):
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         # No fetch is under way between its return and the next call, so that position and records belong together.
-        records = await super()._getmany(active_partitions, min(timeout, FETCH_SECONDS))
+        # The set is copied: Faust empties it while the fetch waits, and aiokafka takes an empty set for "all".
+        wanted = set(active_partitions) if active_partitions else None
+        records = await super()._getmany(wanted, min(timeout, FETCH_SECONDS))
         progress = cast("App", self.app).progress
         for at, batch in records.items():
             if batch:
@@ -122,6 +123,15 @@ class Consumer(driver.Consumer):
         for place, position in self._positions():
             progress.reached(place, position)
         return records
+
+    async def perform_seek(self) -> None:
+        """Go back to what was committed, and to the beginning where nothing was; Faust leaves those where they are."""
+        await super().perform_seek()
+        unread = {at for at in self.assignment() if not self._is_changelog_tp(at) and not self._committed_offset[at]}
+        if unread:
+            await self._thread.seek_to_beginning(*map(driver.ensure_aiokafka_TP, unread))
+            for at in unread:
+                self._read_offset[at] = None
 
     def _positions(self) -> Iterator[tuple[Place, int]]:
         subscription = self._thread._ensure_consumer()._subscription.subscription
@@ -152,13 +162,3 @@ class Transport(driver.Transport):
 
     Consumer = Consumer
     Producer = Producer
-
-
-class Tables(TableManager):
-    """Faust's tables, without the second they sleep before they start."""
-
-    logger = LOGGER
-
-    async def sleep(self, n: Any, **kwargs: Any) -> None:
-        """Let others run, and no more; Faust sleeps nowhere else here."""
-        await super().sleep(0, **kwargs)

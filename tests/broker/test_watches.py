@@ -146,11 +146,10 @@ class World:
 
     def flag(self, number: str, own: str = "", **fields: Any) -> Record:
         """One flag, not yet written."""
-        started = datetime.now(UTC) - timedelta(days=800)
         event = {
             "subject": {"nhs_number": number, "surname": TELLTALE, "forename": "Ada", "born": "2016-05-01"},
             "plan": "child_protection",
-            "started": started.replace(microsecond=0),
+            "started": "2024-02-01T00:00:00Z",
             "authority": {
                 "name": "Exampleton Council",
                 "ods_code": "866",
@@ -261,9 +260,9 @@ def ago(days: int) -> str:
 )
 def test_every_arrival_gets_the_verdict_of_its_flags(world: World, flags: list[dict[str, Any]], expected: str) -> None:
     """The join, from topic to topic; the arrival is written right after the flags."""
-    number = world.nhs_number()
+    number, started = world.nhs_number(), ago(800)
     for fields in flags:
-        world.say(number, **({"started": ago(800)} | fields))
+        world.say(number, started=started, **fields)
     assert world.verdict(number) == expected
 
 
@@ -309,9 +308,12 @@ def test_what_is_not_yet_committed_is_not_yet_known(world: World) -> None:
     number = world.nhs_number()
     producer = transactional(world)
     producer.begin_transaction()
-    world.put(world.flag(number), producer=producer)
+    record = world.flag(number)
+    world.put(record, producer=producer)
     before = world.verdict(number)
     producer.commit_transaction(SOON)
+    topic = world.catalog.streams["cpis_flag"].topic
+    until(lambda: record.key in {one.record.key for one in read_topic(world.bootstrap, topic)}, "committed flag")
     assert (before, world.verdict(number)) == ("nothing_known", "flagged")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import Engine, delete, select, text
+from sqlalchemy.exc import OperationalError
 
 from hub.keys import Keys
 from hub.store import engine, reading
@@ -55,32 +58,45 @@ def ids(ledger: Ledger, now: datetime = NOW, lane: Lane = LANE, *, together: boo
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
-    """A private PostgreSQL server on a socket in a folder of its own."""
-    if not all(shutil.which(tool) for tool in ("initdb", "pg_ctl", "postgres")):
-        pytest.skip("no PostgreSQL server on PATH (initdb, pg_ctl, postgres)")
+    """A private PostgreSQL server on a socket in a folder of its own; it dies with the tests, however they end."""
+    if not all(shutil.which(tool) for tool in ("initdb", "postgres", "setpriv")):
+        pytest.skip("no PostgreSQL server on PATH (initdb, postgres), or no setpriv to start it with")
+    become = ["setpriv", "--pdeathsig", "QUIT"]
     folder = Path(tempfile.mkdtemp(prefix="hub-pg-"))  # a socket's path must be short, and its owner may be nobody
-    become: list[str] = []
-    if os.getuid() == 0:
-        if not shutil.which("setpriv"):
-            pytest.skip("PostgreSQL refuses to run as root, and there is no setpriv to become somebody else")
-        become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        become += ["--reuid=65534", "--regid=65534", "--clear-groups"]
         os.chown(folder, 65534, 65534)
-    data = folder / "data"
-
-    def run(*command: str) -> None:
-        done = subprocess.run([*become, *command], cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
+    data, server = str(folder / "data"), None
     try:
-        run("initdb", "-D", str(data), "-A", "trust", "-U", "hub", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c synchronous_commit=off"
-        run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
-        try:
-            yield f"postgresql://hub@/postgres?host={folder}"
-        finally:
-            run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+        make = [*become, "initdb", "-D", data, "-A", "trust", "-U", "hub", "-E", "UTF8", "--no-sync"]
+        made = subprocess.run(make, cwd=folder, capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stderr
+        options = ["listen_addresses=", f"unix_socket_directories={folder}", "synchronous_commit=off"]
+        command = [*become, "postgres", "-D", data, *(part for option in options for part in ("-c", option))]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        url = f"postgresql://hub@/postgres?host={folder}"
+        while not answers(url):
+            assert server.poll() is None, (folder / "log").read_text()
+            time.sleep(0.05)
+        yield url
     finally:
+        if server is not None:
+            server.send_signal(signal.SIGQUIT)
+            server.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def answers(url: str) -> bool:
+    """Whether the server takes connections yet."""
+    trying = engine(url)
+    try:
+        with reading(trying):
+            return True
+    except OperationalError:
+        return False
+    finally:
+        trying.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

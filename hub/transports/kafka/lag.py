@@ -58,24 +58,43 @@ def lags(
         high = offsets(client, every, END, timeout, IsolationLevel.READ_UNCOMMITTED)
     except KafkaException as error:
         raise trouble(error, "asking for offsets") from error
-    rows: list[Lag] = []
+    own = {
+        (group, place): committed[group].get(place)
+        for group, topics in sorted(groups.items())
+        for place in every
+        if place[0] in topics
+    }
+    spans = {
+        (group, place): (at if at is not None and first[place] <= at <= high[place] else first[place], end[place])
+        for (group, place), at in own.items()
+    }
+    behind: dict[tuple[str, Place], tuple[int, datetime]] = {}
     with looking(bootstrap, extra) as consumer:
-        for group, topics in sorted(groups.items()):
-            own = {place: committed[group].get(place) for place in every if place[0] in topics}
-            behind = _behind(
-                consumer,
-                {
-                    place: (at if at is not None and first[place] <= at <= high[place] else first[place], end[place])
-                    for place, at in own.items()
-                },
-                timeout,
-            )
-            for place, at in own.items():
-                count, oldest = behind.get(place, (0, None))
-                held = max(0, high[place] - end[place])
-                missed = 0 if at is None else max(0, first[place] - at)
-                rows.append(Lag(group, place[0], place[1], at, end[place], count, oldest, held, missed))
+        for part in _rounds(spans):
+            found = _behind(consumer, {place: spans[group, place] for place, group in part.items()}, timeout)
+            behind |= {(part[place], place): what for place, what in found.items()}
+    rows: list[Lag] = []
+    for (group, place), at in own.items():
+        count, oldest = behind.get((group, place), (0, None))
+        held = max(0, high[place] - end[place])
+        missed = 0 if at is None else max(0, first[place] - at)
+        rows.append(Lag(group, place[0], place[1], at, end[place], count, oldest, held, missed))
     return rows
+
+
+def _rounds(spans: Collection[tuple[str, Place]]) -> list[dict[Place, str]]:
+    """
+    The spans in as few looks as can be: in one look each partition is read for one group only.
+
+    Every look costs most of a second, whatever it reads, so that one for each group would make many groups slow.
+    """
+    rounds: list[dict[Place, str]] = []
+    for group, place in spans:
+        part = next((one for one in rounds if place not in one), None)
+        if part is None:
+            rounds.append(part := {})
+        part[place] = group
+    return rounds
 
 
 def _behind(

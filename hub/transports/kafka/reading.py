@@ -82,7 +82,8 @@ def walk(
     consumer.assign([TopicPartition(*place, span[0]) for place, span in wanted.items()])
     deadline = time.monotonic() + timeout
     while wanted:
-        messages = consumer.consume(500, 0.2)
+        first = consumer.poll(0.2)  # returns with the first; consume() would wait until it has as many as asked for
+        messages = [first, *consumer.consume(499, 0)] if first is not None else []
         if not messages and time.monotonic() > deadline:
             topic = next(iter(wanted))[0]
             raise TransportError(f"Kafka handed out nothing of {topic} for {timeout:g} s; see that its brokers run")
@@ -109,6 +110,7 @@ def looking(bootstrap: str, extra: Extra | None, *, much: bool = False) -> Itera
     """A consumer that is in no group; unless *much* is read, a look at many partitions must not fetch their backlog."""
     settings = consumer_settings(bootstrap, "hub-looking", extra) | {
         "enable.partition.eof": True,
+        "fetch.wait.max.ms": 20,
         "queued.max.messages.kbytes": 32_768 if much else 4096,
         "fetch.message.max.bytes": 1_048_576 if much else 262_144,
     }

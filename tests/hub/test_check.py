@@ -1,0 +1,823 @@
+"""`hub check`: every way in which a catalog can be wrong is told, with its file, its line and how to mend it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import date
+
+import pytest
+
+from hub import catalog as catalogs
+from hub import check
+from hub.errors import CatalogError
+
+CHIS = "connectors/chis/policy.yaml"
+HOSPITAL = "connectors/great_western_hospital/policy.yaml"
+ATV = "connectors/adopt_thames_valley/policy.yaml"
+HEALTH = "connectors/mash_health/policy.yaml"
+POLICE = "connectors/wiltshire_police/policy.yaml"
+SCHOOLS = "connectors/schools/policy.yaml"
+VIRTUAL = "connectors/virtual_school/policy.yaml"
+WORKER = "connectors/social_worker/policy.yaml"
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{new}: &{new} [*{old}, *{old}]\n" for old, new in zip("abcdef", "bcdefg", strict=True)
+)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """
+    One way to break the house: at *place*, *new* in the place of *old*, or as the whole file where there is no *old*.
+
+    *told* are the lines of `hub check`, in its order; `{}` stands for the line that holds *at*.
+    """
+
+    name: str
+    place: str
+    old: str | None
+    new: str | bytes
+    at: str
+    told: tuple[str, ...]
+
+    def apply(self, house) -> None:
+        """Break it."""
+        if self.old is None:
+            house.write(self.place, self.new)
+        else:
+            house.edit(self.place, self.old, self.new)
+
+    def expected(self, house) -> list[str]:
+        """What must be told of it."""
+        line = house.line(self.place, self.at) if self.at else 1
+        return [f"{one}".replace("{}", str(line)) for one in self.told]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# fmt: off
+BROKEN = [
+    Broken(
+        "unknown_key", VIRTUAL,
+        old="coarse:\n      pupil.born",
+        new="coarce:\n      pupil.born",
+        at="coarce:",
+        told=[
+            "{place}:{line}: hears.school_attendance.coarce: Extra inputs are not permitted → did you mean 'coarse'?",
+        ],
+    ),
+    Broken(
+        "unknown_field", POLICE,
+        old="- police_reference",
+        new="- police_refrence",
+        at="police_refrence",
+        told=[
+            "{place}:{line}: hears.mash_referral.fields.4: mash_referral has no field 'police_refrence' → did you mean 'police_reference'?",
+        ],
+    ),
+    Broken(
+        "unknown_stream", HEALTH,
+        old="\n  mash_referral:",
+        new="\n  mash_referal:",
+        at="mash_referal:",
+        told=[
+            "connectors/mash_health/agency.yaml:5: hears.mash_referral: policy.yaml does not grant it → grant it there, or take this out",
+            "{place}:{line}: hears.mash_referal: no stream 'mash_referal' → did you mean 'mash_referral'?",
+        ],
+    ),
+    Broken(
+        "expired_agreement", SCHOOLS,
+        old="expires: 2027-08-31",
+        new="expires: 2026-09-14",
+        at="expires",
+        told=[
+            "{place}:{line}: expires: the agreement ended on 2026-09-14: nothing is released → renew the agreement, or take its lines out",
+            "topics/school_attendance.yaml:1: is out of date → run `hub sync` and read what changed",
+        ],
+    ),
+    Broken(
+        "agreement_that_soon_ends", SCHOOLS,
+        old="expires: 2027-08-31",
+        new="expires: 2026-09-15",
+        at="expires",
+        told=[
+            "{place}:{line}: warning: expires: the agreement ends in 0 days → begin to renew it",
+            "topics/school_attendance.yaml:1: is out of date → run `hub sync` and read what changed",
+        ],
+    ),
+    Broken(
+        "day_that_no_calendar_has", SCHOOLS,
+        old="expires: 2027-08-31",
+        new="expires: 2027-02-29",
+        at="expires",
+        told=[
+            "{place}:{line}: expires: there is no such day or number → mend the value",
+        ],
+    ),
+    Broken(
+        "no_basis", WORKER,
+        old="    basis:\n      article6: e\n      article9: g\n      schedule1: 18\n      statute: Children Act 1989 s.22(3) and s.47; Children Act 2004 s.11\n",
+        new="",
+        at="  hospital_alert:",
+        told=[
+            "{place}:{line}: hears.hospital_alert.basis: Field required → write 'basis'",
+        ],
+    ),
+    Broken(
+        "statute_that_is_not_named", CHIS,
+        old="      statute: National Health Service Act 2006 s.82; Children Act 2004 s.10; SI 2013/351 reg.5A\n",
+        new="",
+        at="basis:",
+        told=[
+            "{place}:{line}: hears.child_demographics.basis: gate `statute` names no statute → write basis.statute",
+        ],
+    ),
+    Broken(
+        "consent_that_the_stream_has_no_record_of", CHIS,
+        old="gate: statute",
+        new="gate: consent",
+        at="gate:",
+        told=[
+            "{place}:{line}: hears.child_demographics.gate: child_demographics carries no record of consent → use another gate",
+        ],
+    ),
+    Broken(
+        "stage_that_the_stream_does_not_carry", CHIS,
+        old="gate: statute",
+        new="gate: contact-stage",
+        at="gate:",
+        told=[
+            "{place}:{line}: hears.child_demographics.gate: child_demographics carries no record of consent → use another gate",
+            "{place}:{line}: hears.child_demographics.gate: child_demographics carries no stage → use another gate",
+        ],
+    ),
+    Broken(
+        "override_that_the_stream_does_not_carry", CHIS,
+        old="gate: statute",
+        new="gate: significant-harm",
+        at="gate:",
+        told=[
+            "{place}:{line}: hears.child_demographics.gate: child_demographics carries no override → use another gate",
+        ],
+    ),
+    Broken(
+        "gate_that_is_none", CHIS,
+        old="gate: statute",
+        new="gate: any",
+        at="gate:",
+        told=[
+            "{place}:{line}: hears.child_demographics.gate: Input should be 'statute', 'consent', 'contact-stage' or 'significant-harm' → mend the value",
+        ],
+    ),
+    Broken(
+        "function_without_a_line", "connectors/wiltshire_police/inbound.py",
+        old=None,
+        new="def public_protection_notices(message):\n    yield\n\n\ndef missing_persons(message):\n    yield\n",
+        at="def missing",
+        told=[
+            "{place}:{line}: no line of `says` is called 'missing_persons' → add the line, or begin the function's name with _",
+        ],
+    ),
+    Broken(
+        "line_without_a_function", "connectors/wiltshire_police/inbound.py",
+        old=None,
+        new="def _public_protection_notices(message):\n    yield\n",
+        at="",
+        told=[
+            "connectors/wiltshire_police/agency.yaml:5: says.public_protection_notices: inbound.py has no function of that name → write `def public_protection_notices(message)` in connectors/wiltshire_police/inbound.py",
+        ],
+    ),
+    Broken(
+        "inbound_that_is_not_python", "connectors/wiltshire_police/inbound.py",
+        old=None,
+        new="def public_protection_notices(message):\n    yield from\n",
+        at="yield from",
+        told=[
+            "{place}:{line}: is not Python: invalid syntax → mend the module",
+        ],
+    ),
+    Broken(
+        "renderer_that_no_door_needs", "connectors/chis/outbound.py",
+        old=None,
+        new="def child_demographics_as_hl7(letter):\n    return b''\n",
+        at="def",
+        told=[
+            "{place}:{line}: no door of `hears` needs 'child_demographics_as_hl7' → add the door, or begin its name with _",
+        ],
+    ),
+    Broken(
+        "alias_bomb", ATV,
+        old=None,
+        new=BOMB,
+        at="a: &a",
+        told=[
+            "{place}:1: uses a YAML anchor or alias → write the values out",
+            "{place}:2: uses a YAML anchor or alias → write the values out",
+            "{place}:3: uses a YAML anchor or alias → write the values out",
+        ],
+    ),
+    Broken(
+        "duplicate_key", CHIS,
+        old="    kept: 14 days",
+        new="    kept: 14 days\n    kept: 9999 days",
+        at="9999",
+        told=[
+            "{place}:{line}: the key 'kept' stands twice → keep one of the two",
+        ],
+    ),
+    Broken(
+        "merged_keys", CHIS,
+        old="    kept: 14 days",
+        new="    <<: {kept: 14 days}",
+        at="<<",
+        told=[
+            "{place}:{line}: uses a YAML merge → write the values out",
+        ],
+    ),
+    Broken(
+        "policy_of_65_kilobytes", HOSPITAL,
+        old=None,
+        new="#" * (64 * 1024 + 1),
+        at="",
+        told=[
+            "{place}:{line}: 65537 bytes, over the limit of 65536 → a file that nobody can read aloud is not a policy: split or shorten it",
+        ],
+    ),
+    Broken(
+        "policy_of_ten_megabytes", HOSPITAL,
+        old=None,
+        new="[" * 10_000_000,
+        at="",
+        told=[
+            "{place}:{line}: 10000000 bytes, over the limit of 65536 → a file that nobody can read aloud is not a policy: split or shorten it",
+        ],
+    ),
+    Broken(
+        "bottomless_policy", HOSPITAL,
+        old=None,
+        new="a:\n  " + "[" * 60_000,
+        at="[[",
+        told=[
+            "{place}:{line}: is nested deeper than 20 → write it flat",
+        ],
+    ),
+    Broken(
+        "yaml_tag", WORKER,
+        old="agreement: ISA",
+        new="agreement: !!python/name:os.system ISA",
+        at="!!python",
+        told=[
+            "{place}:{line}: uses a YAML tag → write a plain value",
+        ],
+    ),
+    Broken(
+        "character_that_nobody_sees", WORKER,
+        old="agreement: ISA-2026-009",
+        new="agreement: ISA-\u202e900-6202",
+        at="agreement",
+        told=[
+            "{place}:{line}: holds a character that nobody sees → write the line anew",
+        ],
+    ),
+    Broken(
+        "policy_that_is_not_utf_8", WORKER,
+        old=None,
+        new=b"agreement: caf\xe9\n",
+        at="",
+        told=[
+            "{place}:{line}: is not UTF-8 → save it as UTF-8",
+        ],
+    ),
+    Broken(
+        "policy_that_is_a_list", WORKER,
+        old=None,
+        new="- agreement\n",
+        at="- agreement",
+        told=[
+            "{place}:{line}: Input should be a valid dictionary or instance of Policy → mend the value",
+        ],
+    ),
+    Broken(
+        "empty_policy", WORKER,
+        old=None,
+        new="# nothing yet\n",
+        at="",
+        told=[
+            "{place}:{line}: is empty → write it, or delete the file",
+        ],
+    ),
+    Broken(
+        "record_granted_whole", POLICE,
+        old="- consent.status",
+        new="- consent",
+        at="- consent",
+        told=[
+            "{place}:{line}: hears.mash_referral.fields.26: 'consent' is a record: a part added to it later would be heard unasked → name its fields one by one",
+        ],
+    ),
+    Broken(
+        "field_granted_twice", POLICE,
+        old="- police_reference",
+        new="- contact_id",
+        at="immediate_protection",
+        told=[
+            "{place}:24: hears.mash_referral.fields.4: 'contact_id' stands twice → keep one",
+        ],
+    ),
+    Broken(
+        "field_both_whole_and_coarse", HEALTH,
+        old="- child.gp_ods",
+        new="- child.address.postcode",
+        at="postcode: outward",
+        told=[
+            "{place}:{line}: hears.mash_referral.coarse.child.address.postcode: is heard in full too → keep it in one of the two",
+        ],
+    ),
+    Broken(
+        "where_that_always_holds", POLICE,
+        old="rag: [red, amber]",
+        new="rag: [red, amber, green, blue]",
+        at="rag:",
+        told=[
+            "{place}:{line}: hears.mash_referral.where.rag: names every possible value, so it holds always → take the line out",
+        ],
+    ),
+    Broken(
+        "where_that_holds_for_true_and_false", POLICE,
+        old="rag: [red, amber]",
+        new="immediate_protection: [true, false]",
+        at="immediate_protection: [",
+        told=[
+            "{place}:{line}: hears.mash_referral.where.immediate_protection: names every possible value, so it holds always → take the line out",
+        ],
+    ),
+    Broken(
+        "where_that_the_gate_asks_too", POLICE,
+        old="rag: [red, amber]",
+        new="stage: [contact]",
+        at="stage: [",
+        told=[
+            "{place}:{line}: hears.mash_referral.where.stage: is asked already, before any `where` → take the line out",
+        ],
+    ),
+    Broken(
+        "where_that_a_seal_asks_too", CHIS,
+        old="    gate: statute",
+        new="    gate: statute\n    where: {child.restricted: [true]}",
+        at="where:",
+        told=[
+            "{place}:{line}: hears.child_demographics.where.child.restricted: is asked already, before any `where` → take the line out",
+        ],
+    ),
+    Broken(
+        "where_without_a_value", POLICE,
+        old="rag: [red, amber]",
+        new="rag: []",
+        at="rag:",
+        told=[
+            "{place}:{line}: hears.mash_referral.where.rag: accepts no value, so nothing is ever heard → name the values",
+        ],
+    ),
+    Broken(
+        "where_with_a_value_that_never_occurs", POLICE,
+        old="rag: [red, amber]",
+        new="rag: [red, ambre]",
+        at="rag:",
+        told=[
+            "{place}:{line}: hears.mash_referral.where.rag: 'ambre' never occurs → did you mean 'amber'?",
+        ],
+    ),
+    Broken(
+        "where_with_a_value_that_the_field_writes_otherwise", SCHOOLS,
+        old="[swindon]",
+        new="[Swindon]",
+        at="[Swindon]",
+        told=[
+            "{place}:{line}: hears.school_attendance.where.pupil.in_care_of: 'Swindon' never occurs → did you mean 'swindon'?",
+        ],
+    ),
+    Broken(
+        "where_with_a_value_that_the_field_refuses", SCHOOLS,
+        old="pupil.in_care_of: [swindon]",
+        new='pupil.registered_urn: ["12"]',
+        at='["12"]',
+        told=[
+            "{place}:{line}: hears.school_attendance.where.pupil.registered_urn: '12' never occurs → look at the field's type",
+        ],
+    ),
+    Broken(
+        "where_with_a_number_for_text", SCHOOLS,
+        old="pupil.in_care_of: [swindon]",
+        new="school_urn: [123456]",
+        at="[123456]",
+        told=[
+            "{place}:{line}: hears.school_attendance.where.school_urn: is a str, and one of these is not → put text in quotes, and numbers without",
+        ],
+    ),
+    Broken(
+        "where_with_text_for_a_truth", POLICE,
+        old="rag: [red, amber]",
+        new='immediate_protection: ["yes"]',
+        at='["yes"]',
+        told=[
+            "{place}:{line}: hears.mash_referral.where.immediate_protection: is true or false → write true or false, without quotes",
+        ],
+    ),
+    Broken(
+        "where_with_a_day", SCHOOLS,
+        old="pupil.in_care_of: [swindon]",
+        new='day: ["2026-09-01"]',
+        at="day: [",
+        told=[
+            "{place}:{line}: hears.school_attendance.where.day: is a date: `where` knows values only → let the event carry the fact",
+        ],
+    ),
+    Broken(
+        "where_with_what_is_no_value", SCHOOLS,
+        old="[swindon]",
+        new="[{not: swindon}]",
+        at="not:",
+        told=[
+            "{place}:{line}: hears.school_attendance.where.pupil.in_care_of.0: Input should be a valid string → mend the value",
+        ],
+    ),
+    Broken(
+        "where_in_a_list", POLICE,
+        old="rag: [red, amber]",
+        new="household.relationship: [father]",
+        at="[father]",
+        told=[
+            "{place}:{line}: hears.mash_referral.where.household.relationship: lies in a list: which of them should it be? → let the event carry the fact in a field of its own",
+        ],
+    ),
+    Broken(
+        "coarse_word_that_is_unknown", VIRTUAL,
+        old="placement_postcode: outward_",
+        new="placement_postcode: outwards_",
+        at="outwards_postcode",
+        told=[
+            "{place}:{line}: hears.looked_after_child.coarse.episode.placement_postcode: no word 'outwards_postcode' → did you mean 'outward_postcode'?",
+        ],
+    ),
+    Broken(
+        "coarse_word_for_another_type", VIRTUAL,
+        old="pupil.born: year",
+        new="pupil.upn: year",
+        at="pupil.upn: year",
+        told=[
+            "connectors/virtual_school/agency.yaml:11: hears.school_attendance.columns.YEAR_OF_BIRTH: 'pupil.born' is not granted → did you mean 'pupil.upn'?",
+            "{place}:{line}: hears.school_attendance.coarse.pupil.upn: 'year' does not take a str → there is: initial, outward_postcode, present",
+            "{place}:{line}: hears.school_attendance.coarse.pupil.upn: is heard in full too → keep it in one of the two",
+        ],
+    ),
+    Broken(
+        "section_that_the_notice_does_not_have", POLICE,
+        old="notice: MASH (Multi Agency Safeguarding Hub)",
+        new="notice: MASH (Multi Agency Hub)",
+        at="notice:",
+        told=[
+            "{place}:{line}: hears.mash_referral.notice: the privacy notice has no such section → did you mean 'MASH (Multi Agency Safeguarding Hub)'?",
+        ],
+    ),
+    Broken(
+        "special_category_without_article_9", SCHOOLS,
+        old="      article9: g\n      schedule1: 18\n",
+        new="",
+        at="basis:",
+        told=[
+            "{place}:{line}: hears.school_attendance.basis: 'mark' is special category data without an Article 9 ground → write basis.article9, or leave the field out",
+        ],
+    ),
+    Broken(
+        "article_9_without_its_condition", CHIS,
+        old="schedule1: 2",
+        new="schedule1: 18",
+        at="basis:",
+        told=[
+            "{place}:{line}: hears.child_demographics.basis: Article 9(2)(h) holds only with paragraph 2 of Schedule 1 → write basis.schedule1",
+        ],
+    ),
+    Broken(
+        "substantial_interest_without_its_condition", POLICE,
+        old="      schedule1: 18\n",
+        new="",
+        at="basis:",
+        told=[
+            "{place}:{line}: hears.mash_referral.basis: 'police_reference' tells of crime, without a condition of Schedule 1 (UK GDPR article 10) → write basis.schedule1, or leave the field out",
+            "{place}:{line}: hears.mash_referral.basis: Article 9(2)(g) holds only with paragraph 6 to 28 of Schedule 1 → write basis.schedule1",
+        ],
+    ),
+    Broken(
+        "column_that_is_not_granted", "connectors/schools/agency.yaml",
+        old="CLASS: statistical_class",
+        new="BORN: pupil.born",
+        at="BORN:",
+        told=[
+            "{place}:{line}: hears.school_attendance.columns.BORN: 'pupil.born' is not granted → did you mean 'pupil.upn'?",
+        ],
+    ),
+    Broken(
+        "address_that_is_not_granted", "connectors/schools/agency.yaml",
+        old="addressed_by: pupil.registered_urn",
+        new="addressed_by: pupil.local_id",
+        at="addressed_by",
+        told=[
+            "{place}:{line}: hears.school_attendance.addressed_by: 'pupil.local_id' is not granted as it is → did you mean 'pupil.upn'?",
+        ],
+    ),
+    Broken(
+        "address_that_is_a_day", "connectors/schools/agency.yaml",
+        old="addressed_by: pupil.registered_urn",
+        new="addressed_by: day",
+        at="addressed_by",
+        told=[
+            "{place}:{line}: hears.school_attendance.addressed_by: 'day' is not one piece of text → name a field that is",
+        ],
+    ),
+    Broken(
+        "stream_that_nobody_wrote", "connectors/great_western_hospital/agency.yaml",
+        old="[hospital_attendance]",
+        new="[hospital_atendance]",
+        at="adt:",
+        told=[
+            "{place}:{line}: says.adt.into: no stream 'hospital_atendance' → did you mean 'hospital_attendance'?",
+        ],
+    ),
+    Broken(
+        "format_that_nothing_reads", "connectors/great_western_hospital/agency.yaml",
+        old="adt: {format: hl7, by: mllp",
+        new="adt: {format: fhir, by: kafka",
+        at="adt:",
+        told=[
+            "{place}:{line}: says.adt: nothing here reads fhir → there is: csv, hl7, json",
+            "{place}:{line}: says.adt: the gateway does not listen on kafka → there is: files, https, mllp",
+        ],
+    ),
+    Broken(
+        "table_by_mllp", "connectors/chis/agency.yaml",
+        old="by: files\n    batch: 500",
+        new="by: mllp\n    batch: 500",
+        at="child_demographics:",
+        told=[
+            "{place}:{line}: hears.child_demographics: csv does not go by mllp → use hl7, or another road",
+            "{place}:8: hears.child_demographics.batch: only a CSV file holds more than one message → take it out",
+        ],
+    ),
+    Broken(
+        "agency_without_a_name", "connectors/mash_health/agency.yaml",
+        old="name: Swindon MASH health partners\n",
+        new="",
+        at="steward",
+        told=[
+            "{place}:1: name: Field required → write 'name'",
+        ],
+    ),
+    Broken(
+        "scaffold_that_was_not_filled_in", HEALTH,
+        old="agreement: ISA-2026-004",
+        new="agreement: TODO",
+        at="agreement",
+        told=[
+            "{place}:{line}: agreement: still says TODO → write it",
+        ],
+    ),
+    Broken(
+        "way_to_keep_that_the_hub_needs", "topics/keeping.yaml",
+        old="\nquarantine:\n",
+        new="\nisolation:\n",
+        at="",
+        told=[
+            "{place}:3: has no 'quarantine', which the hub's own topics need → write 'quarantine'",
+        ],
+    ),
+    Broken(
+        "frozen_schema_that_moved", "schemas/termly_attendance/v1.avsc",
+        old='"long"',
+        new='"int"',
+        at="",
+        told=[
+            "{place}:{line}: is frozen, and the model says something else now → raise `version` in the Stream and run `hub sync`, or take the change back",
+        ],
+    ),
+    Broken(
+        "frozen_schema_that_nobody_can_read", "schemas/termly_attendance/v1.avsc",
+        old=None,
+        new="{",
+        at="",
+        told=[
+            "{place}:{line}: is frozen, and the model says something else now → raise `version` in the Stream and run `hub sync`, or take the change back",
+        ],
+    ),
+    Broken(
+        "derived_file_that_is_stale", "topics/cpis_flag.yaml",
+        old="partitions: 6",
+        new="partitions: 7",
+        at="",
+        told=[
+            "{place}:{line}: is out of date → run `hub sync` and read what changed",
+        ],
+    ),
+    Broken(
+        "derived_file_of_a_stream_that_is_gone", "topics/school_meal.yaml",
+        old=None,
+        new="a: b\n",
+        at="",
+        told=[
+            "{place}:{line}: there is no stream 'school_meal' → delete it",
+        ],
+    ),
+    Broken(
+        "folder_without_its_agency", "connectors/dentists/policy.yaml",
+        old=None,
+        new="hears: {}\n",
+        at="",
+        told=[
+            "connectors/dentists/agency.yaml:1: is missing → write it, or delete the folder",
+        ],
+    ),
+    Broken(
+        "folder_that_nobody_looks_into", "connectors/school-nursing/agency.yaml",
+        old=None,
+        new="name: Nurses\n",
+        at="",
+        told=[
+            "connectors/school-nursing:1: is no name for a folder here → write it in lower case, words joined by _",
+        ],
+    ),
+]
+# fmt: on
+
+TOGETHER = (
+    "unknown_key", "unknown_field", "unknown_stream", "expired_agreement", "no_basis", "statute_that_is_not_named",
+    "function_without_a_line", "alias_bomb", "policy_of_65_kilobytes", "record_granted_whole", "where_that_always_holds",
+    "where_with_a_value_that_the_field_writes_otherwise", "coarse_word_that_is_unknown",
+    "article_9_without_its_condition", "column_that_is_not_granted", "stream_that_nobody_wrote",
+    "folder_without_its_agency", "section_that_the_notice_does_not_have",
+)  # fmt: skip
+
+
+def test_a_sound_house_has_no_findings(house):
+    """What the other tests break is whole."""
+    assert house.findings() == []
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=str)
+def test_what_is_broken_is_told_with_file_line_and_mend(broken, house):
+    """One fault, and nothing but what is said of it."""
+    broken.apply(house)
+
+    assert house.findings() == broken.expected(house)
+
+
+def test_all_faults_are_told_in_one_run_of_the_command(house):
+    """Every fault of one run, each as if it were alone, and exit code 1 without a traceback."""
+    chosen = [one for one in BROKEN if one.name in TOGETHER]
+    for one in chosen:
+        one.apply(house)
+
+    ran = house.hub("check")
+
+    found, expected = set(ran.stdout.splitlines()), {line for one in chosen for line in one.expected(house)}
+    ended = {line for line in found if ": the agreement ended on " in line}  # of those the real day has more, one day
+    follows = {stale("school_attendance")}  # is said only where nothing else is wrong
+    assert len(chosen) == len(TOGETHER)
+    assert expected - found == follows
+    assert found - ended - expected == set()
+    assert ran.stderr.startswith("9 streams, 10 agencies")
+    assert ran.returncode == 1
+
+
+def test_free_text_needs_an_article_9_ground(house):
+    """A narrative may hold anything about anyone, so it is granted like special category data."""
+    house.write(HEALTH, house.text(HEALTH).replace("      - factors\n", "").replace("      - rag\n", "      - concern\n")
+                .replace("      rag: [red, amber, green]", "      parents_know: [true]")
+                .replace("      article9: g\n", ""))  # fmt: skip
+
+    assert house.findings() == [
+        f"{HEALTH}:{house.line(HEALTH, 'basis:')}: hears.mash_referral.basis: 'concern' is special category data without "
+        "an Article 9 ground → write basis.article9, or leave the field out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "suffix", "word"),
+    [
+        ("chis/examples/child_demographics", "withheld", "withheld"),
+        ("chis/examples/child_demographics", "event", "an event"),
+        ("schools/examples/attendance", "events", "understood"),
+        ("schools/examples/attendance", "refused", "refused"),
+    ],
+)
+def test_a_line_without_an_example_of_each_verdict_is_told(line, suffix, word, house):
+    """Taking the last example of one verdict away is one finding, at the line of agency.yaml that lacks it."""
+    agency, _, name = line.split("/")
+    for path in house.own(f"connectors/{line}").glob(f"*.{suffix}.json"):
+        path.unlink()
+
+    place = f"connectors/{agency}/agency.yaml"
+    kind = "says" if suffix in ("events", "refused") else "hears"
+    assert house.findings() == [
+        f"{place}:{house.line(place, f'  {name}:')}: {kind}.{name}: has no example that is {word} "
+        f"→ add connectors/{line}/<claim>.{suffix}.json"
+    ]
+
+
+def test_a_lock_that_two_branches_wrote_is_told_line_by_line(house):
+    """After a careless merge no id may mean two schemas: the lines that are no entries, and the id given out twice."""
+    lock = house.text("topics/schemas.lock").splitlines()
+    again = json.dumps(json.loads(lock[-1]) | {"subject": "another"})
+    house.write("topics/schemas.lock", "\n".join([*lock, "=======", again]) + "\n")
+
+    mend = "→ keep the lines of the branch that is live, and run `hub sync`"
+    assert house.findings() == [
+        f"topics/schemas.lock:{len(lock) + 1}: is no entry {mend}",
+        f"topics/schemas.lock:{len(lock) + 2}: has not the id {len(lock) + 2} {mend}",
+    ]
+
+
+def test_a_stream_that_does_not_import_is_told_once(house):
+    """The module's own line, through the real command; that agencies speak into it is not told as well."""
+    place = "schemas/termly_attendance/__init__.py"
+    house.write(place, house.text(place) + "\nsurprise = 1 // 0\n")
+
+    ran = house.hub("check")
+
+    line = house.line(place, "surprise")
+    found = [one for one in ran.stdout.splitlines() if "agreement" not in one]
+    assert found == [f"{place}:{line}: does not import: ZeroDivisionError: integer division or modulo by zero "
+                     "→ mend the module"]  # fmt: skip
+    assert ran.returncode == 1
+
+
+@pytest.mark.parametrize("said", ["stream = 1", "", "from hub.stream import Event, Stream\nstream = Stream(name='other', "
+                                  "event=Event, key=(), keep='days', steward='me')"])  # fmt: skip
+def test_a_folder_that_holds_no_stream_of_its_name_is_told(said, house):
+    """A stream is called as its folder, and there is one."""
+    house.write("schemas/vision_screening/__init__.py", said)
+
+    ran = house.hub("check")
+
+    told = (
+        "calls itself 'other' → name it as its folder" if "other" in said else "has no `stream` → end it with: stream"
+    )
+    assert f"schemas/vision_screening/__init__.py:1: {told}" in ran.stdout
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"key": ("pupil.upm",)}, "no field 'pupil.upm' → did you mean 'pupil.upn'?"),
+        ({"key": ("pupil",)}, "key 'pupil' is a record or lies in a list → name a field that is one value"),
+        ({"consent": "consent"}, "no field 'consent' → "),
+        ({"restricted": "pupil.restricted"}, "no field 'pupil.restricted' → "),
+        ({"keep": "weeks"}, "keep='weeks' is not in topics/keeping.yaml → did you mean 'days'?"),
+        ({"lane": "urgnt"}, "no lane 'urgnt' → did you mean 'urgent'?"),
+        ({"steward": "TODO"}, "steward still says TODO → write who answers for it"),
+    ],
+)
+def test_what_a_stream_says_of_itself_is_checked(change, said, catalog):
+    """Each word of a Stream is one that there is, told at the line where the stream is made."""
+    stream = replace(catalog.streams["school_attendance"], **change)
+    told = [str(one) for one in check.faults(replace(catalog, streams={**catalog.streams, stream.name: stream}))]
+
+    assert any(one.startswith("schemas/school_attendance/__init__.py:") and said in one for one in told)
+    assert "/__init__.py:1:" not in told[0]
+
+
+def test_a_watch_over_streams_that_have_no_key_in_common_is_told(catalog):
+    """Flags by NHS number and marks by UPN can never meet; and a stream that is not there is none to watch."""
+    (watch,) = catalog.watches.values()
+    odd = {"odd": replace(watch, on="termly_attendance"), "gone": replace(watch, emits="hospital_alerts")}
+
+    told = [str(one) for one in check.faults(replace(catalog, watches=odd))]
+
+    assert told == [
+        "schemas/hospital_alert/watch.py:1: cpis_flag and termly_attendance are keyed by different identifiers "
+        "→ join streams whose keys name the subject by the same one",
+        "schemas/hospital_alert/watch.py:1: emits: no stream 'hospital_alerts' → did you mean 'hospital_alert'?",
+    ]
+
+
+def test_a_hub_does_not_start_on_what_it_would_trip_over(house):
+    """`sound` raises with every finding; an agreement that ended is no such thing, since it only withholds."""
+    house.edit(SCHOOLS, "expires: 2027-08-31", "expires: 2020-01-01")
+    assert check.sound(catalogs.look()).policies["schools"].expires == date(2020, 1, 1)
+    house.edit(POLICE, "- police_reference", "- police_refrence")
+
+    with pytest.raises(CatalogError) as caught:
+        check.sound(catalogs.look())
+
+    assert [finding.place for finding in caught.value.findings] == [POLICE]
+
+
+def test_the_first_fault_of_a_file_does_not_hide_a_fault_of_another_grant(house):
+    """A grant that is well formed is checked, also where the one above it is not."""
+    house.edit(VIRTUAL, "coarse:\n      pupil.born", "coarce:\n      pupil.born")
+    house.edit(VIRTUAL, "- episode.ended", "- episode.endet")
+
+    assert [line.partition("→")[0].rpartition(": ")[2].strip() for line in house.findings()] == [
+        "Extra inputs are not permitted",
+        "looked_after_child has no field 'episode.endet'",
+    ]
