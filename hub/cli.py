@@ -102,7 +102,7 @@ def explain(agency: str, stream: str, event: Path) -> None:
     """
     from hub import explain, report  # noqa: PLC0415
 
-    report.explanation(console, explain.explain(_catalog(), agency, stream, event))
+    report.explanation(console, explain.explain(_catalog(), agency, stream, event, now=datetime.now(UTC)))
 
 
 @main.group()

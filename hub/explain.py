@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,9 @@ class Explanation:
     fields: tuple[tuple[str, str, str], ...]
 
 
-def explain(catalog: Catalog, agency: str, stream: str, event: Path) -> Explanation:
+def explain(catalog: Catalog, agency: str, stream: str, event: Path, *, now: datetime) -> Explanation:
     """
-    Decide the event in the file *event* as the relay would today.
+    Decide the event in the file *event* as the relay would at *now*.
 
     Raises CatalogError for an agency or stream that is not there, NotUnderstood for a file that is no such event.
     """
@@ -69,9 +69,9 @@ def explain(catalog: Catalog, agency: str, stream: str, event: Path) -> Explanat
         values = said.event.model_validate(json.loads(event.read_text(encoding="utf-8"))).model_dump()
     except ValidationError as error:
         raise NotUnderstood.from_validation(error) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotUnderstood("json.unreadable", str(event), "the file is not JSON") from None
-    decision = decide(values, policy, said, now=datetime.now(UTC))
+    decision = decide(values, policy, said, now=now)
     grant = policy.hears.get(stream) if policy is not None else None
     known = catalog.agencies[agency]
     rule = decision.rule if isinstance(decision, Withheld) else _undelivered(known, known.hears.get(stream), values)

@@ -22,7 +22,13 @@ from hub.topology import quarantine_of
 from hub.transports import Answer
 
 Commit = Callable[[Sequence[Record]], Awaitable[None]]
+Clock = Callable[[], datetime]
 PLAIN = re.compile(r"[^A-Za-z0-9_.,:/\[\]() \-]")
+
+
+def now_in_utc() -> datetime:
+    """The moment at which it is asked."""
+    return datetime.now(UTC)
 
 
 class Remembered(Protocol):
@@ -52,11 +58,14 @@ class Inbox(Protocol):
 class Intake:
     """Receives for every line of the catalog; *commit* returns only once Kafka holds everything it was given."""
 
-    def __init__(self, catalog: Catalog, keys: Keys, commit: Commit, inbox: Inbox | None = None) -> None:
+    def __init__(
+        self, catalog: Catalog, keys: Keys, commit: Commit, inbox: Inbox | None = None, clock: Clock = now_in_utc
+    ) -> None:
         self._catalog = catalog
         self._keys = keys
         self._commit = commit
         self._inbox = inbox
+        self._clock = clock
         self._codecs = {stream.name: catalog.codec(stream) for stream in catalog.streams.values()}
         self._busy: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -75,7 +84,7 @@ class Intake:
             return await self._once(known, data, name)
 
     async def _once(self, line: Line, data: bytes, name: str) -> Answer:
-        now = datetime.now(UTC)
+        now = self._clock()
         agency = line.agency.key
         before = self._inbox.recall(agency, line.name, name, data) if self._inbox is not None else None
         if before is not None and before.same:

@@ -65,9 +65,11 @@ def _made(source: str, name: str, schema_id: int) -> Any:
         "Unreadable": Unreadable,
         "date": date,
         "datetime": datetime,
+        "ROOM": _ROOM,
         "day": _day,
-        "long_length": _long_length,
         "long_number": _long_number,
+        "long_room": _long_room,
+        "long_text": _long_text,
         "misfit": _misfit,
         "number": number,
         "unreadable": _unreadable,
@@ -76,15 +78,15 @@ def _made(source: str, name: str, schema_id: int) -> Any:
     return space[name]
 
 
-_LENGTHS: tuple[bytes, ...] = ()
-
 # --- what the compiled code calls -----------------------------------------------------------------------------
 
 
 def number(value: int) -> bytes:
     """*value* as Avro writes an int or a long: zig-zag, seven bits to a byte; raises OverflowError beyond 64 bits."""
-    if 0 <= value < len(_LENGTHS):
-        return _LENGTHS[value]
+    return _LENGTHS[value] if 0 <= value < KNOWN else _spelt(value)
+
+
+def _spelt(value: int) -> bytes:
     if not -(1 << 63) <= value < 1 << 63:
         raise OverflowError("Avro's numbers have 64 bits")
     rest, out = value << 1 ^ value >> 63, bytearray()
@@ -95,8 +97,10 @@ def number(value: int) -> bytes:
     return bytes(out)
 
 
-_LENGTHS = tuple(number(length) for length in range(KNOWN))
+_LENGTHS = tuple(_spelt(length) for length in range(KNOWN))
 _SOME_LENGTHS = tuple(b"\x02" + length for length in _LENGTHS)
+_ROOM = tuple(0 if first & 129 else 1 + (first >> 1) for first in range(256))
+"""By its first byte, the room that a string takes with its length; 0 where more must be known."""
 
 
 def _long_number(first: int, data: bytes, at: int) -> tuple[int, int]:
@@ -114,14 +118,29 @@ def _long_number(first: int, data: bytes, at: int) -> tuple[int, int]:
     return value >> 1 ^ -(value & 1), at
 
 
-def _long_length(first: int, data: bytes, at: int) -> tuple[int, int]:
-    """Likewise a length; *first* says already that it is of more than one byte, or below zero."""
+def _long_room(data: bytes, at: int) -> int:
+    """The room of a string whose length is of more than one byte, or below zero."""
+    first, second = data[at], data[at + 1]
+    if first & 129 == 128 and 0 < second < 128:  # nearly all: up to 8,191
+        return 2 + ((first & 127 | second << 7) >> 1)
     if first & 1:
         raise _unreadable()
-    second = data[at]
-    if 0 < second < 128:  # nearly all: up to 8,191
-        return (first & 127 | second << 7) >> 1, at + 1
-    return _long_number(first, data, at)
+    length, start = _long_number(first, data, at + 1)
+    return start - at + length
+
+
+def _long_text(data: bytes, at: int) -> tuple[str, int]:
+    """A string whose length is of more than one byte, and where it ends."""
+    first, second = data[at], data[at + 1]
+    if first & 129 == 128 and 0 < second < 128:
+        start = at + 2
+        end = start + ((first & 127 | second << 7) >> 1)
+    elif first & 1:
+        raise _unreadable()
+    else:
+        length, start = _long_number(first, data, at + 1)
+        end = start + length
+    return data[start:end].decode(), end
 
 
 def _day(value: int) -> date:
@@ -214,16 +233,14 @@ class _Reading(_Source):
         return self._leaf(schema, kind, place, wanted=wanted)
 
     def _optional(self, schema: Any, place: tuple[str, ...], *, wanted: bool) -> str:
-        name = self.name("v") if wanted else ""
         self.line("b = d[p]; p += 1")
+        with self.inside("if b == 2:"):
+            name = self._value(schema, place, wanted=wanted)
+        with self.inside("elif b:"):
+            self.line("raise unreadable()")
         if wanted:
-            self.line(f"{name} = None")
-        with self.inside("if b:"):
-            with self.inside("if b != 2:"):
-                self.line("raise unreadable()")
-            inner = self._value(schema, place, wanted=wanted)
-            if wanted:
-                self.line(f"{name} = {inner}")
+            with self.inside("else:"):
+                self.line(f"{name} = None")
         return name
 
     def _record(self, schema: Any, place: tuple[str, ...], *, wanted: bool) -> str:
@@ -240,20 +257,20 @@ class _Reading(_Source):
         return self._named("{" + ", ".join(parts) + "}")
 
     def _array(self, items: Any, place: tuple[str, ...], *, wanted: bool) -> str:
-        if not _takes_room(items):
-            raise TypeError(f"{'.'.join(place)}: items that take no room could be without number")
         found, count, ends = self.name("v"), self.name("count"), self.name("ends")
         if wanted:
             self.line(f"{found} = []")
         with self.inside("while True:"):
-            self._number(count)
+            self.line(f"{count} = d[p]; p += 1")
+            self._rest_of_number(count)
             with self.inside(f"if not {count}:"):
                 self.line("break")
             self.line(f"{ends} = None")
             with self.inside(f"if {count} < 0:"):  # a block that says how long it is, so that it could be passed over
                 self.line(f"{count} = -{count}")
-                self._length()
-                self.line(f"{ends} = p + n")
+                self.line(f"{ends} = d[p]; p += 1")
+                self._rest_of_number(ends)
+                self.line(f"{ends} += p")
             with self.inside(f"if {count} > len(d) - p:"):  # each item takes a byte at least
                 self.line("raise unreadable()")
             with self.inside(f"for _ in range({count}):"):
@@ -268,40 +285,37 @@ class _Reading(_Source):
         path = ".".join(place)
         if wanted:
             self.found.add(path)
-        if kind == "string":
-            self._length()
-            if wanted:
-                value = self._named("d[p:p + n].decode()")
-            self.line("p += n")
+        value = self.name("v") if wanted else ""
+        if kind == "string" and wanted:
+            self.line("n = ROOM[d[p]]")
+            with self.inside("if n:"):
+                self.line(f"{value} = d[p + 1:p + n].decode(); p += n")
+            with self.inside("else:"):
+                self.line(f"{value}, p = long_text(d, p)")
+        elif kind == "string":
+            self.line("p += ROOM[d[p]] or long_room(d, p)")
         elif kind == "boolean":
             self.line("b = d[p]; p += 1")
             with self.inside("if b > 1:"):
                 self.line("raise unreadable()")
             if wanted:
-                value = self._named("b == 1")
+                self.line(f"{value} = b == 1")
         else:
-            self._number("n")
+            self.line("n = d[p]; p += 1")
+            self._rest_of_number("n")
             if kind == "int":
                 with self.inside("if not -0x80000000 <= n <= 0x7fffffff:"):
                     self.line("raise unreadable()")
             if wanted:
-                value = self._named(_AS_DATES[_logical(schema)] if path in self._dates else "n")
-        return value if wanted else ""
+                self.line(f"{value} = {_AS_DATES[_logical(schema)] if path in self._dates else 'n'}")
+        return value
 
     def _named(self, expression: str) -> str:
         name = self.name("v")
         self.line(f"{name} = {expression}")
         return name
 
-    def _length(self) -> None:
-        self.line("n = d[p]; p += 1")
-        with self.inside("if n & 129:"):
-            self.line("n, p = long_length(n, d, p)")
-        with self.inside("else:"):
-            self.line("n >>= 1")
-
-    def _number(self, name: str) -> None:
-        self.line(f"{name} = d[p]; p += 1")
+    def _rest_of_number(self, name: str) -> None:
         with self.inside(f"if {name} & 128:"):
             self.line(f"{name}, p = long_number({name}, d, p)")
         with self.inside("else:"):
@@ -418,6 +432,8 @@ def _kind(schema: Any) -> str:
     kind = schema["type"] if isinstance(schema, Mapping) else schema
     if kind not in ("record", "array", "string", "boolean", "int", "long"):
         raise TypeError(f"{kind!r} is none of the kinds that streams have")
+    if kind == "record" and not schema["fields"]:  # it would take no room, and a list of them could be of any length
+        raise TypeError("a record has fields")
     return str(kind)
 
 
@@ -435,17 +451,6 @@ def _leaves(schema: Any, place: tuple[str, ...]) -> Iterator[str]:
         yield from _leaves(schema["items"], place)
     else:
         yield ".".join(place)
-
-
-def _takes_room(schema: Any) -> bool:
-    """Whether every value of a type is at least a byte long."""
-    if _is_record(schema):
-        return any(_takes_room(field["type"]) for field in schema["fields"])
-    return True
-
-
-def _is_record(schema: Any) -> bool:
-    return not isinstance(schema, list) and _kind(schema) == "record"
 
 
 def _identifier(name: str) -> str:

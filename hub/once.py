@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from hub.agency import Door
@@ -15,12 +15,12 @@ from hub.catalog import Catalog
 from hub.disclosure import Receipt
 from hub.envelope import Envelope, Record, traceparent
 from hub.errors import CatalogError
-from hub.intake import Intake
+from hub.intake import Clock, Intake, now_in_utc
 from hub.keys import Keys
 from hub.outbound import Desk, Letter, open_letter, render
 from hub.stream import Stream
 from hub.transports import Answer
-from hub.transports.memory import MemoryLog
+from hub.transports.memory import MemoryInbox, MemoryLog
 from hub.watch import Memory, Watch
 
 ODD = re.compile(r"[^A-Za-z0-9_-]")
@@ -82,12 +82,13 @@ def line_of(catalog: Catalog, path: Path) -> tuple[str, str]:
 class Once:
     """The whole hub in one process and one thread, for as many files as it is given."""
 
-    def __init__(self, catalog: Catalog, keys: Keys) -> None:
+    def __init__(self, catalog: Catalog, keys: Keys, clock: Clock = now_in_utc) -> None:
         self.catalog = catalog
         self.keys = keys
         self.log = MemoryLog()
         self.outcome = Outcome()
-        self._intake = Intake(catalog, keys, self.log.commit)
+        self._clock = clock
+        self._intake = Intake(catalog, keys, self.log.commit, MemoryInbox(), clock)
         self._desks = {stream.topic: Desk(catalog, stream, keys) for stream in catalog.streams.values()}
         self._memories: dict[tuple[str, bytes], Memory] = {}
 
@@ -107,7 +108,7 @@ class Once:
                 stream = self.catalog.by_topic[record.topic]
                 for watch in watches:
                     self._watch(watch, stream, record)
-                carried = self._desks[record.topic].carry(record, now=datetime.now(UTC))
+                carried = self._desks[record.topic].carry(record, now=self._clock())
                 self.log.append(carried.records)
                 self.outcome.receipts.extend(carried.receipts)
 
@@ -122,7 +123,7 @@ class Once:
             return
         emits = self.catalog.streams[watch.emits]
         caught_up = not memory.doubts
-        judged = watch.judge(values, memory.state, papers, now=datetime.now(UTC), caught_up=caught_up)
+        judged = watch.judge(values, memory.state, papers, now=self._clock(), caught_up=caught_up)
         for index, event in enumerate(judged):
             event_id = self.keys.event_id(f"watch.{watch.name}", emits.name, papers.id, index)
             said = event.model_dump()

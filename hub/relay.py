@@ -77,6 +77,7 @@ class Relay:
         """
         note("relay", "carrying", lane=self._lane, count=len(self._desks))
         gc.freeze()  # the catalog stays as long as the process: to look through it for garbage takes a tenth of its time
+        self._opened()  # at once: until a killed predecessor's transaction is fenced, its offsets are not to be had
         self._consumer.subscribe(list(self._desks), on_assign=lambda _consumer, _partitions: ready())
         try:
             while not stop.is_set():

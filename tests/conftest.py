@@ -17,7 +17,9 @@ ROOT = Path(__file__).parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--accept`."""
-    parser.addoption("--accept", action="store_true", help="contract suite: write what examples should be, then read it")
+    parser.addoption(
+        "--accept", action="store_true", help="contract suite: write what examples should be, then read it"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import docker
 from day import Sending, the_day
 from partners import Receiver, drop_file, say_by_https, say_by_mllp
 from rich.console import Console
@@ -37,6 +37,7 @@ from hub.transports.kafka.reading import Stored
 from hub.transports.tls import client_context, make_local_ca, server_context
 
 PATIENCE = 90.0
+KINDS = ("events", "set_aside", "refused")
 console = Console(highlight=False)
 
 
@@ -95,21 +96,14 @@ def _kafka(state: Path) -> Iterator[str]:
 
 @contextmanager
 def _in_docker() -> Iterator[str]:
-    version, name = LocalKafka(Path()).status().version, f"hub-demo-{os.getpid()}"
-    docker = shutil.which("docker")
-    if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode != 0:  # noqa: S603
-        step("[yellow]no Docker either:[/yellow] carrying in memory instead; for Apache Kafka install Java 17 or newer "
-             "and Maven (Debian: apt-get install openjdk-17-jre-headless maven), or start Docker")  # fmt: skip
+    engine = docker.engine()
+    if engine is None:
+        step("[yellow]no Docker engine either:[/yellow] carrying in memory instead; for Apache Kafka install Java 17 "
+             "or newer and Maven (Debian: apt-get install openjdk-17-jre-headless maven), or start Docker")  # fmt: skip
         yield ""
         return
-    port = "29092"
-    step(f"starting apache/kafka:{version} with Docker")
-    command = [docker, "run", "--rm", "-d", "--name", name, "-p", f"127.0.0.1:{port}:9092", f"apache/kafka:{version}"]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603  our own command, no shell
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        subprocess.run([docker, "rm", "-f", name], check=False, capture_output=True)  # noqa: S603
+    with docker.kafka(engine, LocalKafka(Path()).status().version, step) as bootstrap:
+        yield bootstrap
 
 
 def _in_memory(state: Path) -> int:
@@ -207,7 +201,7 @@ async def _send(settings: Settings, day: list[Sending], context: object) -> None
 
 
 def _tally(answers: list[str] | list[int]) -> str:
-    return ", ".join(f"{count} × {answer}" for answer, count in Counter(answers).items())
+    return ", ".join(f"{count} x {answer}" for answer, count in Counter(answers).items())
 
 
 async def _taken(folder: Path) -> None:
@@ -246,10 +240,15 @@ def _by_courier(catalog: Catalog) -> list[tuple[str, str]]:
 
 def _tell(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends) -> None:
     """The tables: what came in, what each agency got, what was withheld and why, and lag."""
-    wanted = [disclosure.TOPIC, *(topology.quarantine_of(agency.key) for agency in catalog.agencies.values() if agency.says)]
+    wanted = [
+        disclosure.TOPIC,
+        *(topology.quarantine_of(agency.key) for agency in catalog.agencies.values() if agency.says),
+    ]
     with ThreadPoolExecutor(len(wanted) + 1) as threads:
         behind = threads.submit(cluster.behind, catalog, settings, bootstrap)
-        read = dict(zip(wanted, threads.map(lambda topic: _since(settings, bootstrap, topic, before), wanted), strict=True))
+        read = dict(
+            zip(wanted, threads.map(lambda topic: _since(settings, bootstrap, topic, before), wanted), strict=True)
+        )
     counts = _taken_in(settings.path("logs", "hub.log"))
     for agency in catalog.agencies.values():
         for stored in read.get(topology.quarantine_of(agency.key), ()):
@@ -257,7 +256,7 @@ def _tell(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends) ->
             reason = f"why {said['hub_code'].decode()} {said['hub_place'].decode()}".strip()
             counts[agency.key, said["hub_line"].decode()][reason] += 1
     rows = [
-        (agency.key, line, sum(counts[agency.key, line][kind] for kind in ("events", "set_aside", "refused")),
+        (agency.key, line, sum(counts[agency.key, line][kind] for kind in KINDS),
          counts[agency.key, line])
         for agency in catalog.agencies.values() for line in agency.says if (agency.key, line) in counts
     ]  # fmt: skip
@@ -285,7 +284,9 @@ def _taken_in(path: Path) -> defaultdict[tuple[str, str], Counter[str]]:
     for text in path.read_text(encoding="utf-8").splitlines():
         line = json.loads(text) if text.startswith("{") else {}
         if line.get("what") == "took in":
-            counts[line["agency"], line["line"]].update({kind: line[kind] for kind in ("events", "set_aside", "refused")})
+            counts[line["agency"], line["line"]].update(
+                {kind: line[kind] for kind in ("events", "set_aside", "refused")}
+            )
     return counts
 
 

@@ -63,8 +63,8 @@ def _demographics(today: date) -> Sending:
     head = ("CHILD_ID,NHS_NUMBER,UPN,SURNAME,FORENAME,PREFERRED_FORENAME,SEX,DOB,ADDRESS_1,ADDRESS_2,ADDRESS_3,TOWN,"
             "COUNTY,POSTCODE,ETHNICITY,ETHNICITY_DESCRIPTION,SCHOOL_URN,SCHOOL_NAME,DFE_NUMBER,YEAR_GROUP,"
             "SCHOOL_STARTED,RESTRICTED")  # fmt: skip
-    rows = [f"90010{n},{number},{upn(n)},{name.split()[0]},{name.split()[1]},,F,0{n}/03/2016,{n} Invented Row,,,Swindon,,"
-            f"SN99 9ZZ,WBRI,,{SCHOOLS[n % 3]},Invented Primary School,866900{n % 3},4,{moved},{restricted}"
+    rows = [f"90010{n},{number},{upn(n)},{name.split()[0]},{name.split()[1]},,F,0{n}/03/2016,{n} Invented Row,,,"
+            f"Swindon,,SN99 9ZZ,WBRI,,{SCHOOLS[n % 3]},Invented Primary School,866900{n % 3},4,{moved},{restricted}"
             for n, number, name, restricted in (
                 (1, "9990000069", NAMES[0], "N"), (2, "9990000077", NAMES[1], "N"), (3, "9990000085", NAMES[4], "N"),
                 (4, "9990000093", NAMES[6], "Y"), (5, "9990000107", NAMES[9], ""))]  # fmt: skip
@@ -96,8 +96,8 @@ def _episodes(today: date) -> Sending:
 
 def _referral(today: date, number: int, **said: Any) -> Sending:
     at = f"{today.isoformat()}T09:{number:02d}:00+00:00"
-    flags = ("NEW_REFERRAL EXISTING_REFERRAL CP_ENQUIRY NFA NON_AGENCY_ADOPTION PRIVATE_FOSTERING ADVICE MISSING OLA_CP"
-             " OTHER_OUTCOMES_EXIST").split()  # fmt: skip
+    flags = ["NEW_REFERRAL", "EXISTING_REFERRAL", "CP_ENQUIRY", "NFA", "NON_AGENCY_ADOPTION", "PRIVATE_FOSTERING"]
+    flags += ["ADVICE", "MISSING", "OLA_CP", "OTHER_OUTCOMES_EXIST"]
     surname, forename = NAMES[number % len(NAMES)].split()
     document = {
         "id": f"contact-{today:%Y%m%d}-{number:03d}",
@@ -118,7 +118,9 @@ def _referral(today: date, number: int, **said: Any) -> Sending:
                      "anonymous": False},
         "consent": said.get("consent", {"status": "given", "given_by": "parent", "recorded_at": at}),
     } | ({"override": said["override"]} if "override" in said else {})  # fmt: skip
-    return Sending("mash_front_door", "referrals", f"referral-{number}.json", json.dumps(document).encode(), said["shows"])
+    return Sending(
+        "mash_front_door", "referrals", f"referral-{number}.json", json.dumps(document).encode(), said["shows"]
+    )
 
 
 def _referrals(today: date) -> Iterator[Sending]:
@@ -126,7 +128,7 @@ def _referrals(today: date) -> Iterator[Sending]:
     yield _referral(today, 1, shows="amber, the parent agreed")
     yield _referral(today, 2, rag="red", nhs="9990000026", shows="red, the parent agreed")
     yield _referral(today, 3, rag="green", nhs="9990000034", shows="green: health hears of it, police do not")
-    yield _referral(today, 4, rag="red", nhs="9990000042", consent=refused, shows="the parent refused, nothing overrides it")
+    yield _referral(today, 4, rag="red", nhs="9990000042", consent=refused, shows="the parent refused")
     override = {"reason": "significant_harm", "author": "MASH team manager", "recorded_at": asked}
     yield _referral(today, 5, rag="red", nhs="9990000050", consent=refused, override=override,
                     shows="the parent refused; a manager decided to share, and it is on record")  # fmt: skip
@@ -203,7 +205,7 @@ def _arrivals(today: date) -> Iterator[Sending]:
         (2, "A04", "9990000026", "Tester Cal", "20090905", "in care: an alert"),
         (3, "A04", "9990000034", "Sampler Mary", "20010602", "expecting a child who is on a plan: an alert"),
         (4, "A04", "9990000042", "Ferrars Noor", "20150417", "the plan ended 13 months ago: no alert"),
-        (5, "A04", "9990000050", "Vale Rhys", "20160201", "the plan ended three months ago: an alert, nobody allocated"),
+        (5, "A04", "9990000050", "Vale Rhys", "20160201", "the plan ended three months ago: an alert to duty"),
         (6, "A04", "9990000069", "Lindqvist Per", "20120101", "nothing known: no alert"),
         (7, "A04", "", "Quill Tamsin", "20140101", "no NHS number: the verdict is 'unknown', no alert"),
         (8, "A08", "9990000018", "Marlowe Zoë", "20190514", "an update is not an arrival"),
@@ -211,6 +213,8 @@ def _arrivals(today: date) -> Iterator[Sending]:
     ):  # fmt: skip
         yield Sending("great_western_hospital", "adt", f"{trigger}-{number}.hl7",
                       adt(today, number, trigger, patient, name, born), shows)  # fmt: skip
-    result = adt(today, 10, "A04", "9990000018", "Marlowe Zoë", "20190514").replace(b"ADT^A04^ADT_A01", b"ORU^R01^ORU_R01")
+    result = adt(today, 10, "A04", "9990000018", "Marlowe Zoë", "20190514").replace(
+        b"ADT^A04^ADT_A01", b"ORU^R01^ORU_R01"
+    )
     yield Sending("great_western_hospital", "adt", "R01-10.hl7", result, "a laboratory result, which nobody here needs")
     yield Sending("great_western_hospital", "adt", "broken-11.hl7", b"MSH|broken", "not HL7 at all")

@@ -1,1 +1,1 @@
-"""Measurements, each as a ratio against a baseline in the same run; never part of `make test`, printed by `make bench`."""
+"""Measurements, each a ratio against a baseline in the same run; never part of `make test`; see `make bench`."""

@@ -24,7 +24,6 @@ from hub.keys import Keys
 from hub.local_kafka import LocalKafka
 from hub.relay import Relay, group_of
 from hub.transports.kafka import Stored, lags, producer_settings, read_topic
-from hub.transports.kafka.clients import admin
 from hub.transports.kafka.reading import END, offsets, places
 from tests.broker.relayed import Said, attendances, message_id, referrals, subject_of
 from tests.conftest import ROOT
@@ -51,6 +50,7 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "secret").write_bytes(SECRET)
         self.relays: list[Running] = []
+        self.admin = AdminClient({"bootstrap.servers": bootstrap})  # kept: an answer is lost with who asked for it
         cluster.prepare(catalog, Running(folder / "state", bootstrap).settings, bootstrap)
 
     def relay(self, *words: str, state: str = "state") -> Running:
@@ -96,7 +96,7 @@ class World:
 
     def carried(self, lane: str) -> int:
         """How many offsets a lane has put behind it."""
-        asked = admin(self.bootstrap).list_consumer_group_offsets([ConsumerGroupTopicPartitions(group_of(lane))])
+        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group_of(lane))])
         return sum(max(0, one.offset) for one in asked[group_of(lane)].result().topic_partitions)
 
     def waiting(self, *lanes: str) -> int:
@@ -223,7 +223,7 @@ def accounted_for(world: World, said: Sequence[Said]) -> None:
 
 def settled(world: World) -> None:
     """No transaction is open on any topic, and every lane's place is after the last record of each partition."""
-    client = AdminClient({"bootstrap.servers": world.bootstrap})
+    client = world.admin
     every = places(client, [one.name for one in topology.topics(world.catalog)], 20)
     stable = offsets(client, every, END, 20)
     assert stable == offsets(client, every, END, 20, IsolationLevel.READ_UNCOMMITTED), "a transaction is open"
@@ -322,8 +322,7 @@ def test_a_lost_offset_is_an_error_and_sends_nothing_again(shared: World, fresh:
     """With its place lost the lane does not begin, at start or at work, and says where it is written what to do."""
     said = list(attendances(shared.catalog, shared.keys, 30, fresh))
     shared.write([one.record for one in said])
-    client = AdminClient({"bootstrap.servers": shared.bootstrap})
-    for future in client.delete_consumer_groups([group_of("routine")]).values():
+    for future in shared.admin.delete_consumer_groups([group_of("routine")]).values():
         future.result()
     relay = shared.relay("--lane", "routine", state="lost")
     relay.start()

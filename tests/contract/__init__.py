@@ -1,0 +1,1 @@
+"""Promises kept by every stream and agency, found by walking the catalog."""

@@ -39,6 +39,7 @@ def cases(wanted: str) -> Iterator[Case]:
         said = {
             path.name.rpartition(".")[0]
             for path in folder.iterdir()
-            if path.suffix in (".hl7", ".csv", ".json") and path.name.rpartition(".")[0].rpartition(".")[2] not in VERDICTS
+            if path.suffix in (".hl7", ".csv", ".json")
+            and path.name.rpartition(".")[0].rpartition(".")[2] not in VERDICTS
         }
         yield from (Case(agency, line, name, folder) for name in sorted(said - heard) if not heard)

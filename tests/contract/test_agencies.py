@@ -69,8 +69,11 @@ def test_says(case, catalog, keys, request):
     if request.config.getoption("--accept"):
         for kind, what in found.items():
             case.file(f"{kind}.json").write_text(json.dumps(what, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    expected = {kind: loaded(case.file(f"{kind}.json")) for kind in ("events", "refused", "aside")
-                if case.file(f"{kind}.json").exists()}
+    expected = {
+        kind: loaded(case.file(f"{kind}.json"))
+        for kind in ("events", "refused", "aside")
+        if case.file(f"{kind}.json").exists()
+    }
     if "events" in expected:
         expected["events"] = whole(expected["events"], catalog)
     if "events" in found:
@@ -99,7 +102,9 @@ def test_hears(case, catalog, keys, now, request):
         assert not sent
         return
     assert receipt.rule == ""
-    bodies = {SUFFIX[door.format]: body(catalog, stream, agency, door, sent[0]) for door in agency.hears[stream.name].doors}
+    bodies = {
+        SUFFIX[door.format]: body(catalog, stream, agency, door, sent[0]) for door in agency.hears[stream.name].doors
+    }
     if request.config.getoption("--accept"):
         for suffix, content in bodies.items():
             case.file(suffix).write_bytes(content)
@@ -127,6 +132,8 @@ def test_each_rule_of_a_policy_that_can_withhold_has_an_example_that_it_withhold
         for case in HEARD
         if case.agency == agency and case.file("withheld.json").exists()
     )
-    wanted = {(stream, f"where.{path}") for stream, grant in (policy.hears if policy else {}).items() for path in grant.where}
+    wanted = {
+        (stream, f"where.{path}") for stream, grant in (policy.hears if policy else {}).items() for path in grant.where
+    }
 
     assert wanted - set(shown) == set()

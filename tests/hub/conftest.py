@@ -64,13 +64,12 @@ class House:
 
     def hub(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line in this house, in a process of its own."""
+        ours = {"PYTHONPATH": str(ROOT), "HUB_STATE": str(self.root / ".state"), "COLUMNS": "200"}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         return subprocess.run(
             [sys.executable, "-m", "hub", *words],
             cwd=self.root,
-            env=clean
-            | {"PYTHONPATH": str(ROOT), "HUB_STATE": str(self.root / ".state"), "COLUMNS": "200"}
-            | environment,
+            env=clean | ours | environment,
             capture_output=True,
             text=True,
             timeout=60,

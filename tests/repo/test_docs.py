@@ -53,14 +53,18 @@ def test_what_the_readme_shows_is_what_comes_out(block, checkout):
     folder, environment = checkout
     for command, lines, code in steps(block):
         done = subprocess.run(
-            ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+            ["bash", "-c", command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
         output = done.stdout + done.stderr
         assert code == done.returncode, f"{command}\n{output}"
-        pattern = "(?s)" + ".*".join(
-            re.escape(line).replace("…", ".*") for line in lines if line != "…"
-        )
+        pattern = "(?s)" + ".*".join(re.escape(line).replace("…", ".*") for line in lines if line != "…")
         assert re.search(pattern, output), f"{command}\n{output}"
 
 
