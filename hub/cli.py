@@ -302,6 +302,28 @@ def kafka_down() -> None:
     click.echo("stopped")
 
 
+@kafka.command("seek")
+@click.argument("group")
+@click.argument("topic")
+@click.argument("partition", type=int)
+@click.argument("offset", type=int)
+def kafka_seek(group: str, topic: str, partition: int, offset: int) -> None:
+    """
+    Say where a stopped GROUP of the hub's goes on reading; needed only where its offsets were lost.
+
+    See deploy/README.md, lost offsets, for how to choose OFFSET.
+    """
+    from hub import cluster  # noqa: PLC0415
+    from hub.catalog import load  # noqa: PLC0415
+    from hub.transports.kafka import seek_group  # noqa: PLC0415
+
+    known, settings = cluster.groups(load()), Settings()
+    if topic not in known.get(group, ()):
+        raise HubError(f"{group} does not read {topic}; there is: {', '.join(sorted(known))}")
+    seek_group(_bootstrap(settings), group, topic, partition, offset, settings.kafka())
+    click.echo(f"{group} goes on at {offset} of {topic}/{partition}")
+
+
 @kafka.command("status")
 def kafka_status() -> None:
     """Whether it runs, where, and in which version; exit code 1 where it does not."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from hub.catalog import Catalog
 from hub.doors import sources
@@ -12,8 +14,11 @@ from hub.log import note
 from hub.settings import Settings
 from hub.store import engine
 from hub.store.inbox import Inbox
+from hub.transports import Source
+from hub.transports.files import FolderSource
 from hub.transports.kafka import Committer
 
+HOUSEKEEPING_SECONDS = 3600.0
 Ready = Callable[[Mapping[str, int]], None]
 
 
@@ -21,7 +26,8 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     """Listen until *stop*; *ready* is called with the port of each road that has one."""
     keys = settings.keys()
     committer = Committer(bootstrap, "hub-gateway.0", settings.kafka())
-    intake = Intake(catalog, keys, committer.commit, Inbox(engine(settings.database), keys))
+    inbox = Inbox(engine(settings.database), keys)
+    intake = Intake(catalog, keys, committer.commit, inbox)
     roads = sources(catalog, settings)
     try:
         for road in roads.values():
@@ -30,8 +36,21 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
         for name, port in ports.items():
             note("gateway", f"listening for {name}", port=port)
         ready(ports)
-        await stop.wait()
+        await _keep_house(settings, inbox, roads.values(), stop)
     finally:
         await asyncio.gather(*(road.stop() for road in roads.values()), return_exceptions=True)
         await asyncio.to_thread(committer.close)
         note("gateway", "stopped")
+
+
+async def _keep_house(settings: Settings, inbox: Inbox, roads: Iterable[Source], stop: asyncio.Event) -> None:
+    """Until *stop*, forget hourly what was answered and the files that were put away longer ago than is kept."""
+    while not stop.is_set():
+        now = datetime.now(UTC)
+        await asyncio.to_thread(inbox.prune, now - timedelta(days=settings.keep_answers_days))
+        before = (now - timedelta(days=settings.keep_files_days)).timestamp()
+        for road in roads:
+            if isinstance(road, FolderSource) and (gone := await asyncio.to_thread(road.forget, before)):
+                note("gateway", "files forgotten", count=gone)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), HOUSEKEEPING_SECONDS)

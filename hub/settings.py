@@ -52,6 +52,13 @@ class Settings(BaseSettings):
     tls_key: Annotated[Path | None, Field(description="PEM key of the HTTPS gateway.")] = None
     tls_ca: Annotated[Path | None, Field(description="PEM certificates that partners' servers are checked by.")] = None
     replication: Annotated[int, Field(ge=1, le=5, description="Copies of each topic; 3 on a real cluster.")] = 1
+    keep_files_days: Annotated[
+        int,
+        Field(ge=1, le=90, description="Days after which a file that was taken in is deleted from done/, refused/."),
+    ] = 7
+    keep_answers_days: Annotated[
+        int, Field(ge=1, le=400, description="Days for which a message sent again gets the answer it got before.")
+    ] = 30
     log: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
 
     @classmethod

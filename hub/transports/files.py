@@ -14,6 +14,7 @@ import logging
 import os
 import random
 import re
+import stat
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -83,6 +84,19 @@ class FolderSource:
         """Stop watching; the file that was received last is answered and put away first."""
         self._stopping.set()
         await asyncio.gather(*self._tasks)
+
+    def forget(self, before: float) -> int:
+        """Delete what was put away before a time (seconds since 1970); returns how many files that were."""
+        gone = 0
+        for folder in self._folders.values():
+            for part in (folder / DONE, folder / REFUSED):
+                for path in part.iterdir():
+                    with suppress(FileNotFoundError):
+                        found = path.lstat()
+                        if stat.S_ISREG(found.st_mode) and found.st_ctime < before:  # when it was moved here
+                            path.unlink()
+                            gone += 1
+        return gone
 
     async def _watch(self, line: tuple[str, str], folder: Path, receive: Receive) -> None:
         seen: dict[str, _Seen] = {}

@@ -13,7 +13,7 @@ from typing import Any, cast
 import faust
 
 from hub.catalog import Catalog
-from hub.errors import HubError, TransportError
+from hub.errors import HubError, MessageError, TransportError
 from hub.keys import Keys
 from hub.log import note
 from hub.watches.bounds import LARGEST, App, Consumer, Ends, Transport
@@ -156,7 +156,11 @@ async def _worked(
             "watches", "set aside", level=logging.WARNING, code=worked.fault.code, place=worked.fault.place,
             topic=taken.topic, partition=taken.partition, offset=taken.offset,
         )  # fmt: skip
-        box = await watching.ground.emit(watching.quarantined(taken, worked.fault, datetime.now(UTC)))
+        try:
+            box = await watching.ground.emit(watching.quarantined(taken, worked.fault, datetime.now(UTC)))
+        except MessageError:  # too large to be sealed: its place is told, and its topic still has it
+            bare = taken._replace(value=None)
+            box = await watching.ground.emit(watching.quarantined(bare, worked.fault, datetime.now(UTC)))
         return Worked((*worked.promises, box)), None
     except HubError as error:
         return Worked(), TransportError(str(error))

@@ -15,7 +15,7 @@ from hub.errors import MessageError, NotUnderstood, TransportError, Unreadable
 from hub.keys import Keys
 from hub.stream import Stream
 from hub.topology import WATCHES
-from hub.watch import Memory, Watch
+from hub.watch import MORE_DOUBTS, Memory, Watch
 from hub.watches.wire import Wire
 
 UNREADABLE_MEMORY = "memory"  # the doubt that stands where what was held of a key could not be opened
@@ -98,7 +98,10 @@ class Watching:
             return Worked(self._held(taken, before, after))
         except Exception as error:  # noqa: BLE001  whatever goes wrong with one flag, the next must be taken in
             fault = fault_of(error)
-        return Worked(self._held(taken, before, before.doubting(event_id)), fault)
+        try:
+            return Worked(self._held(taken, before, before.doubting(event_id)), fault)
+        except MessageError:  # what is known with the doubt is too large; then it is all in doubt
+            return Worked(self._held(taken, before, Memory(None, (MORE_DOUBTS,))), fault)
 
     def _held(self, taken: Taken, before: Memory, after: Memory) -> tuple[Promise, ...]:
         packed = after.pack()

@@ -159,7 +159,7 @@ def _wiltshire_police(event: dict[str, Any]) -> Verdict:
     child, person, decided = event["child"], event["household"][0], event["override"]
     heard = _only(event, ("contact_id", "rag", "immediate_protection"))
     heard |= {
-        "received_at": event["received_at"].strftime("%Y-%m-%dT%H:%M:%S.000Z"), "factors": list(event["factors"]),
+        "received_at": event["received_at"].strftime("%Y-%m-%dT%H:%M:%SZ"), "factors": list(event["factors"]),
         "child": _only(child, ("surname", "forenames")) | {
             "born": child["born"].isoformat(), "address": _only(child["address"], ("line_1", "town", "postcode"))},
         "household": [_only(person, ("surname", "forenames", "relationship", "alleged_perpetrator"))],

@@ -103,6 +103,7 @@ class Desk:
         self.held = 0
         self.emitted: list[Record] = []
         self.up_to_date = True
+        self.most = 10_000
 
     def recall(self, watch: str, key: bytes) -> bytes | None:
         """What is held."""
@@ -113,6 +114,8 @@ class Desk:
         """Hold it."""
         assert (watch, partition) == ("words", 2)
         self.held += 1
+        if len(memory or b"") > self.most:
+            raise MessageError("too-large")
         if memory is None:
             self.memory.pop(key, None)
         else:
@@ -270,6 +273,15 @@ def test_a_memory_that_does_not_open_is_a_doubt(bench: Bench) -> None:
     assert not bench.ask()["certain"]
     bench.say("one")
     assert bench.ask("q2") == {"name": "somebody", "words": ["one"], "certain": False}
+
+
+def test_a_memory_that_grows_too_large_is_all_in_doubt(bench: Bench) -> None:
+    """What cannot be held is refused, and nothing under its key is certain any more."""
+    bench.say("one")
+    bench.desk.most = len(bench.desk.memory[KEY])
+    with pytest.raises(MessageError, match="too-large"):
+        bench.say("a word longer than what can be held", "m2")
+    assert not bench.ask()["certain"]
 
 
 def test_a_memory_that_lags_is_told_to_the_judge(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 from hub.transports.kafka.clients import consumer_settings, producer_settings
 from hub.transports.kafka.committer import Committer, Fenced
-from hub.transports.kafka.groups import begin_groups
+from hub.transports.kafka.groups import begin_groups, seek_group
 from hub.transports.kafka.inflow import KafkaInflow
 from hub.transports.kafka.lag import Lag, lags
 from hub.transports.kafka.reading import Stored, read_topic
@@ -23,4 +23,5 @@ __all__ = [
     "lags",
     "producer_settings",
     "read_topic",
+    "seek_group",
 ]

@@ -68,3 +68,17 @@ def _begin(client: AdminClient, group: str, topics: set[str]) -> int:
     begins = [ConsumerGroupTopicPartitions(group, wanted)]
     client.alter_consumer_group_offsets(begins, request_timeout=ATTEMPT_SECONDS)[group].result()
     return len(missing)
+
+
+def seek_group(bootstrap: str, group: str, topic: str, partition: int, offset: int, extra: Extra | None = None) -> None:
+    """Have *group* go on at *offset*; raises `TransportError` while it runs, and for an offset outside the log."""
+    client, place = admin(bootstrap, extra), (topic, partition)
+    try:
+        first = offsets(client, [place], FIRST, ATTEMPT_SECONDS)[place]
+        end = offsets(client, [place], END, ATTEMPT_SECONDS)[place]
+        if not first <= offset <= end:
+            raise TransportError(f"{topic}/{partition} holds offsets {first} to {end}; {offset} is none of them")
+        wanted = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, partition, offset)])]
+        client.alter_consumer_group_offsets(wanted, request_timeout=ATTEMPT_SECONDS)[group].result()
+    except KafkaException as error:
+        raise trouble(error, f"setting an offset of {group} (is it stopped?)") from error
