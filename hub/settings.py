@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=5, description="Copies of each topic; 3 on a real cluster.")] = 1
     keep_files_days: Annotated[
         int,
-        Field(ge=1, le=90, description="Days after which a file that was taken in is deleted from done/, refused/."),
+        Field(ge=1, le=90, description="Days after which a file that was put away is deleted from done, refused."),
     ] = 7
     keep_answers_days: Annotated[
         int, Field(ge=1, le=400, description="Days for which a message sent again gets the answer it got before.")

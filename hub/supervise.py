@@ -86,6 +86,8 @@ class Supervisor:
 
     def _start(self, process: tuple[str, ...]) -> None:
         self._settings.path("run", f"{self.name(process)}.json").unlink(missing_ok=True)
+        if (before := self._running.get(process)) is not None and before.stdin is not None:
+            before.stdin.close()
         command = [sys.executable, "-m", "hub", "run", *process]
         with self._output() as output:
             self._running[process] = subprocess.Popen(  # noqa: S603  our own command, no shell

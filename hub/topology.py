@@ -12,6 +12,7 @@ from hub.policy import Grant
 WATCHES = "quarantine.watches"
 RELAY = "quarantine.relay"
 OWN_WAYS = ("agency", "quarantine", "disclosures")  # the entries of topics/keeping.yaml that no stream names
+WATCH_GROUP = "hub-watches"
 UNITS = {"hours": 3_600_000, "days": 86_400_000}
 
 
@@ -88,6 +89,11 @@ def topics(catalog: Catalog) -> Iterator[Topic]:
                 gate=grant.gate,
                 until=policy.expires.isoformat(),
             )
+    for watch in catalog.watches.values():
+        partitions = catalog.keeping[catalog.streams[watch.keeps].keep].partitions
+        itself = (f"watch {watch.name}",)
+        name = changelog_of(watch.name)
+        yield Topic(name=name, partitions=partitions, retention_ms=-1, compact=True, writers=itself, readers=itself)
     quarantine = catalog.keeping["quarantine"]
     for name in (*(quarantine_of(a.key) for a in catalog.agencies.values() if a.says), RELAY, WATCHES):
         yield _own(name, quarantine)
@@ -103,6 +109,11 @@ def _own(name: str, keeping: Keeping) -> Topic:
         writers=("hub",),
         readers=("ops",),
     )
+
+
+def changelog_of(watch: str) -> str:
+    """The topic in which a watch's memory outlives its process, sealed; the name is Faust's."""
+    return f"{WATCH_GROUP}-{watch}-changelog"
 
 
 def quarantine_of(agency: str) -> str:

@@ -8,22 +8,17 @@ from typing import Any
 
 from hub.catalog import Catalog
 from hub.errors import CatalogError
-from hub.topology import WATCHES
+from hub.topology import WATCH_GROUP, WATCHES, changelog_of
 from hub.transports.kafka import TopicWanted, ensure_topics
 from hub.transports.kafka.clients import admin
 from hub.transports.kafka.reading import places
 
-GROUP = "hub-watches"
+GROUP = WATCH_GROUP
 
 _SECURITY = frozenset({
     "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password",
     "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.key.password",
 })  # fmt: skip
-
-
-def changelog_of(watch: str) -> str:
-    """The topic in which a watch's memory is kept; the name is Faust's."""
-    return f"{GROUP}-{watch}-changelog"
 
 
 def prepare(catalog: Catalog, bootstrap: str, replication: int, kafka: Mapping[str, str]) -> dict[str, int]:

@@ -9,9 +9,9 @@ from hub.catalog import Catalog
 from hub.envelope import Envelope
 from hub.keys import Keys
 from hub.log import note
+from hub.topology import changelog_of
 from hub.transports.kafka import read_topic
 from hub.watch import Memory, Watch
-from hub.watches.changelog import changelog_of
 from hub.watches.watching import UNREADABLE_MEMORY, unsealed
 from hub.watches.wire import Wire
 

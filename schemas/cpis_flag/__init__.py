@@ -62,7 +62,7 @@ stream = Stream(
     name="cpis_flag",
     event=FlagChanged,
     key=("subject.nhs_number",),
-    keep="latest",
+    keep="standing",
     steward="safeguarding",
     lane="urgent",
 )

@@ -64,10 +64,14 @@ class House:
 
     def hub(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line in this house, in a process of its own."""
+        return self.python("-m", "hub", *words, **environment)
+
+    def python(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Python in this house, in a process of its own."""
         ours = {"PYTHONPATH": str(ROOT), "HUB_STATE": str(self.root / ".state"), "COLUMNS": "200"}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         return subprocess.run(
-            [sys.executable, "-m", "hub", *words],
+            [sys.executable, *words],
             cwd=self.root,
             env=clean | ours | environment,
             capture_output=True,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hub.errors import CatalogError
 from hub.settings import Settings
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -81,16 +84,18 @@ def test_a_secret_is_made_once_and_for_its_owner_only():
     assert settings.secret("other.token").read_text(encoding="ascii") != content
 
 
-def _secret(state: str) -> str:
-    return Settings(state=Path(state)).secret("hub.key").read_text(encoding="ascii")
-
-
 def test_processes_that_start_together_share_one_secret(tmp_path):
     """Whoever is first has made it; the hub's keys are the same in all its processes."""
-    with multiprocessing.get_context("fork" if os.name == "posix" else "spawn").Pool(4) as pool:
-        secrets = pool.map(_secret, [str(tmp_path / "fresh")] * 12)
+    code = "from hub.settings import Settings; print(Settings.read().secret('hub.key').read_text())"
+    environment = os.environ | {"HUB_STATE": str(tmp_path / "fresh"), "PYTHONPATH": str(ROOT)}
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
 
-    assert len(set(secrets)) == 1
+    said = [process.communicate(timeout=60)[0] for process in started]
+
+    assert len(set(said)) == 1
+    assert len(said[0].strip()) == 64
 
 
 def test_keys_come_from_the_secrets_file(monkeypatch, tmp_path):

@@ -67,8 +67,17 @@ def test_a_streams_topic_says_who_speaks_and_who_watches(by_name):
 
     assert flags.writers == ("social_care/flags",)
     assert flags.readers == ("relay", "watch cpis")
-    assert (flags.compact, flags.retention_ms) == (True, -1)
+    assert (flags.compact, flags.retention_ms) == (False, 396 * DAY)
     assert alerts.writers == ("watch cpis",)
+
+
+def test_a_watchs_memory_has_a_topic_parted_as_what_it_remembers(by_name):
+    """Its own, compacted, for nobody else to read."""
+    memory = by_name["hub-watches-cpis-changelog"]
+
+    assert memory.partitions == by_name["cpis-flag.v1"].partitions
+    assert memory.compact
+    assert memory.writers == memory.readers == ("watch cpis",)
 
 
 def test_each_agency_that_speaks_has_a_quarantine_of_its_own(catalog, by_name):

@@ -18,8 +18,9 @@ from hub.errors import CatalogError, MessageError
 from hub.keys import Keys
 from hub.schema_lock import SchemaLock
 from hub.stream import Event, Sensitivity, Stream
+from hub.topology import changelog_of
 from hub.watch import Memory, State, Watch
-from hub.watches.changelog import changelog_of, co_parted, security
+from hub.watches.changelog import co_parted, security
 from hub.watches.watching import Taken, Watching, Worked, unsealed
 from hub.watches.wire import Wire
 
