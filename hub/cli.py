@@ -309,15 +309,14 @@ def kafka_down() -> None:
 @click.argument("offset", type=int)
 def kafka_seek(group: str, topic: str, partition: int, offset: int) -> None:
     """
-    Say where a stopped GROUP of the hub's goes on reading; needed only where its offsets were lost.
+    Have a stopped GROUP of the hub's go on at OFFSET of one PARTITION of TOPIC, where its offsets were lost.
 
     See deploy/README.md, lost offsets, for how to choose OFFSET.
     """
     from hub import cluster  # noqa: PLC0415
-    from hub.catalog import load  # noqa: PLC0415
     from hub.transports.kafka import seek_group  # noqa: PLC0415
 
-    known, settings = cluster.groups(load()), Settings()
+    known, settings = cluster.groups(_catalog()), Settings.read()
     if topic not in known.get(group, ()):
         raise HubError(f"{group} does not read {topic}; there is: {', '.join(sorted(known))}")
     seek_group(_bootstrap(settings), group, topic, partition, offset, settings.kafka())

@@ -50,7 +50,7 @@ class Sinks:
             return HttpsSink(self._needed(agency.key, stream, "URL"), token, context)
         if door.by == "mllp":
             host = Settings.endpoint(agency.key, stream, "HOST") or "127.0.0.1"
-            return MllpSink(host, int(self._needed(agency.key, stream, "PORT")))
+            return MllpSink(host, _port(agency.key, stream, self._needed(agency.key, stream, "PORT")))
         raise CatalogError([f"{agency.key}: {stream} goes by {door.by}, which no courier serves"])
 
     def _needed(self, agency: str, stream: str, what: str) -> str:
@@ -74,7 +74,8 @@ def sources(catalog: Catalog, settings: Settings) -> Mapping[str, Source]:
         folders = {(agency, line): f"{agency}/{line}" for agency, line in lines["files"]}
         found["files"] = FolderSource(settings.inbox_folder, folders)
     for index, (agency, line) in enumerate(lines["mllp"]):
-        port = int(Settings.endpoint(agency, line, "PORT") or (settings.mllp_port + index if settings.mllp_port else 0))
+        said = Settings.endpoint(agency, line, "PORT")
+        port = _port(agency, line, said) if said else settings.mllp_port + index if settings.mllp_port else 0
         found[f"mllp {agency}/{line}"] = MllpSource(settings.listen_host, port, agency, line)
     if lines["https"]:
         local = make_local_ca(settings.path("tls"))
@@ -87,6 +88,12 @@ def sources(catalog: Catalog, settings: Settings) -> Mapping[str, Source]:
             server_context(certificate, key),
         )
     return found
+
+
+def _port(agency: str, name: str, said: str) -> int:
+    if said.isascii() and said.isdigit() and int(said) < 65536:
+        return int(said)
+    raise CatalogError([f"{f'HUB_{agency}_{name}_PORT'.upper()}: {said!r} is no port; write a number up to 65535"])
 
 
 def _lines(catalog: Catalog, by: str) -> list[tuple[str, str]]:

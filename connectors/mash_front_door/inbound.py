@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from connectors.mash_front_door.referral import Child, Overridden, Referral
+from connectors.mash_front_door.referral import Child, Referral
 from hub.errors import NotUnderstood
 from hub.inbound import Query
 from hub.stream import Event
 from schemas.fields import upn_check_letter_holds
 from schemas.mash_referral import RETIRED_FACTORS, ContactReceived
+from schemas.mash_referral.told import Overridden
 
 SSD_NAMES: Mapping[str, str] = {
     "pers_person_id": "local_id",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 
+from hub.formats.part import Part
 from schemas.fields import (
     Day,
     EthnicityCode,
@@ -15,38 +16,16 @@ from schemas.fields import (
     Narrative,
     NhsNumber,
     OdsCode,
-    Postcode,
     Sex,
     Upn,
     Urn,
     Words,
 )
-from schemas.mash_referral import FactorCode, Rag, ReferralSource
+from schemas.mash_referral import Rag, ReferralSource
+from schemas.mash_referral.told import Agreed, Factor, Overridden, Place
 
 YesNo = Literal["Y", "N", ""]
 """A flag of the SSD: every key is always there, and an empty string is what its extracts write for no."""
-
-
-def _upper(value: Any) -> Any:
-    return value.strip().upper() if isinstance(value, str) else value
-
-
-Factor = Annotated[FactorCode, BeforeValidator(_upper)]
-
-
-class Part(BaseModel):
-    """A part of the document: nothing unknown in it, no guessing at types, and no value in any error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _blank_is_absent(cls, values: Any) -> Any:
-        """Many case systems write an empty string, or null, for what was never filled in."""
-        if not isinstance(values, dict):
-            return values
-        blank = {name for name, one in values.items() if one is None or (isinstance(one, str) and not one.strip())}
-        return {name: one for name, one in values.items() if name not in blank}
 
 
 class Outcome(Part):
@@ -91,17 +70,6 @@ class Contact(Part):
     voice_of_child: Annotated[Narrative | None, Field(description="What the child said or showed.")] = None
     parents_know: Annotated[StrictBool | None, Field(description="Whether the parents know of the contact.")] = None
     police_reference: Annotated[LocalId | None, Field(description="The police's occurrence number.")] = None
-
-
-class Place(Part):
-    """An address, as far as it is known."""
-
-    line_1: Annotated[Name | None, Field(description="Building and street, or the flat.")] = None
-    line_2: Annotated[Name | None, Field(description="Second line.")] = None
-    line_3: Annotated[Name | None, Field(description="Third line.")] = None
-    town: Annotated[Name | None, Field(description="Post town.")] = None
-    county: Annotated[Name | None, Field(description="County.")] = None
-    postcode: Annotated[Postcode | None, Field(description="Postcode, whole or not at all.")] = None
 
 
 class Child(Part):
@@ -155,28 +123,6 @@ class Teller(Part):
     organisation: Annotated[Name | None, Field(description="For which organisation.")] = None
     relationship: Annotated[Name | None, Field(description="What they are to the child.")] = None
     anonymous: Annotated[StrictBool, Field(description="Whether they asked not to be named.")]
-
-
-class Agreed(Part):
-    """Whether the family, or the young person, agreed to sharing."""
-
-    status: Annotated[
-        Literal["given", "refused", "withdrawn", "not_sought"],
-        Field(description="What was answered, or that nobody asked."),
-    ]
-    given_by: Annotated[Literal["parent", "young_person", "carer"] | None, Field(description="Who answered.")] = None
-    recorded_at: Annotated[Moment | None, Field(description="When the answer was recorded.")] = None
-
-
-class Overridden(Part):
-    """Why it is shared without consent: void to every gate unless all three are there."""
-
-    reason: Annotated[
-        Literal["significant_harm", "prevent_crime", "seeking_consent_raises_risk", "child_at_risk"] | None,
-        Field(description="Why it is shared without consent."),
-    ] = None
-    author: Annotated[Name | None, Field(description="The role, not the name, of the person who decided.")] = None
-    recorded_at: Annotated[Moment | None, Field(description="When the decision was recorded.")] = None
 
 
 class Referral(Part):

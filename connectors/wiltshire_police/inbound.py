@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from connectors.wiltshire_police.notice import Notice, Place, Subject
+from connectors.wiltshire_police.notice import Notice, Subject
 from hub.errors import NotForUs, NotUnderstood
 from hub.gates import Consent, Override
 from hub.inbound import Query
@@ -21,6 +21,7 @@ from schemas.mash_referral import (
     Rag,
     Referrer,
 )
+from schemas.mash_referral.told import Place
 
 RAG: Mapping[str, Rag] = {"High": "red", "Medium": "amber", "Low": "green"}
 NOT_KNOWN = "not known"  # a stranger has no name and no relationship, and is the more worth telling of

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     StrictBool,
     StrictInt,
@@ -16,33 +13,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from schemas.fields import Day, EthnicityCode, LocalId, Moment, Name, Narrative, OdsCode, Postcode, Sex, Urn, Words
-from schemas.mash_referral import FactorCode
+from hub.formats.part import Part
+from schemas.fields import Day, EthnicityCode, LocalId, Moment, Name, Narrative, OdsCode, Sex, Urn, Words
+from schemas.mash_referral.told import Agreed, Factor, Overridden, Place
 
-
-def _upper(value: Any) -> Any:
-    return value.strip().upper() if isinstance(value, str) else value
-
-
-Factor = Annotated[FactorCode, BeforeValidator(_upper)]
 Grade = Literal["High", "Medium", "Low"]
 Reference = Annotated[LocalId, StringConstraints(max_length=32)]
 Circumstances = Annotated[Narrative, StringConstraints(max_length=8_000)]
-
-
-class Part(BaseModel):
-    """A part of the notice: nothing unknown in it, no guessing at types, and no value in any error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _blank_is_absent(cls, values: Any) -> Any:
-        """A form writes an empty string, or null, for a box that nobody filled in."""
-        if not isinstance(values, dict):
-            return values
-        blank = {name for name, one in values.items() if one is None or (isinstance(one, str) and not one.strip())}
-        return {name: one for name, one in values.items() if name not in blank}
 
 
 class Incident(Part):
@@ -64,17 +41,6 @@ class Officer(Part):
 
     name: Annotated[Name | None, Field(description="The reporting officer.")] = None
     role: Annotated[Name, Field(description="Rank or post.")]
-
-
-class Place(Part):
-    """An address, as far as it is known."""
-
-    line_1: Annotated[Name | None, Field(description="Building and street, or the flat.")] = None
-    line_2: Annotated[Name | None, Field(description="Second line.")] = None
-    line_3: Annotated[Name | None, Field(description="Third line.")] = None
-    town: Annotated[Name | None, Field(description="Post town.")] = None
-    county: Annotated[Name | None, Field(description="County.")] = None
-    postcode: Annotated[Postcode | None, Field(description="Postcode, whole or not at all.")] = None
 
 
 class Relationship(Part):
@@ -120,30 +86,6 @@ class Subject(Part):
     relationships: Annotated[
         tuple[Relationship, ...], Field(max_length=50, description="What they are to each child of the notice.")
     ] = ()
-
-
-class Agreed(Part):
-    """Whether the family agreed to sharing."""
-
-    status: Annotated[
-        Literal["given", "refused", "withdrawn", "not_sought"],
-        Field(description="What was answered, or that nobody asked."),
-    ]
-    given_by: Annotated[Literal["parent", "young_person", "carer"] | None, Field(description="Who answered.")] = None
-    recorded_at: Annotated[Moment | None, Field(description="When the answer was recorded.")] = None
-
-
-class Overridden(Part):
-    """Why it is shared without consent: void to every gate unless all three are there."""
-
-    reason: Annotated[
-        Literal["significant_harm", "prevent_crime", "seeking_consent_raises_risk", "child_at_risk"] | None,
-        Field(description="Why it is shared without consent."),
-    ] = None
-    author: Annotated[Name | None, Field(description="The rank or post, not the name, of the person who decided.")] = (
-        None
-    )
-    recorded_at: Annotated[Moment | None, Field(description="When the decision was recorded.")] = None
 
 
 class Notice(Part):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -88,11 +87,9 @@ def whole(
     mllp_partner: MllpPartner,
 ) -> Iterator[Whole]:
     """`hub run`, ready; the hospital takes its alerts by the road that the parameter names, else by HTTPS."""
-    began = time.monotonic()
     world = Whole(catalog, place / "state", broker, https_partner, mllp_partner, getattr(request, "param", "https"))
     try:
         world.start()
-        request.node.user_properties.append(("seconds until all processes were ready", time.monotonic() - began))
         yield world
     finally:
         world.stop()

@@ -43,7 +43,7 @@ def arrive(day: ModuleType, today: date) -> Arrive:
     return arriving
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hub(whole: Whole, day: ModuleType, today: date) -> Iterator[Whole]:
     """The hub once social care has told it of its flags, by file."""
     flags = next(one for one in day.the_day(today) if one.line == "flags")
@@ -83,7 +83,7 @@ def test_a_flagged_childs_arrival_alerts_the_hospital_and_the_social_worker(hub:
              for kind in ("Patient", "Flag", "CareTeam")}  # fmt: skip
     assert found["Patient"][0].identifier[0].value == FLAGGED[0]
     assert len(found["Flag"]) == 1
-    assert "01632 960102" in {point.value.removeprefix("tel:") for team in found["CareTeam"] for point in team.telecom}
+    assert "01632960102" in {point.value for team in found["CareTeam"] for point in team.telecom}
     until(lambda: len(told_workers(hub, FLAGGED[0])) > before, "the worker's notification")
     until(hub.settled, "end of the work", 60, 0.1)
     (told,) = told_workers(hub, FLAGGED[0])[before:]
@@ -155,7 +155,7 @@ def test_an_alert_by_mllp_is_sound_hl7_and_comes_within_seconds(
     assert parsed["PID-3.1"] == FLAGGED[0]
     assert parsed["PID-5.1"] == "Marlowe"
     assert fields_of(alert.message, "OBX")[3].startswith("PLAN^")
-    assert b"01632 960102" in alert.message
+    assert b"|01632960102|" in alert.message
     until(lambda: len(told_workers(hub, FLAGGED[0])) > before, "the worker's notification")
     until(hub.settled, "end of the work", 60, 0.1)
     assert len(framed(hub, visit)) == 1
@@ -176,5 +176,9 @@ def timed(
             (alert,) = until(lambda visit=visit: came(visit), "alert", pause=0.002)
             seconds.append(alert.at - sent)
     median, slowest = statistics.median(seconds), max(seconds)
-    request.node.user_properties.extend([("alert, median ms", round(median * 1000)), ("slowest ms", round(slowest * 1000))])
+    request.node.user_properties += [
+        ("alert after, median ms", round(median * 1000)),
+        ("alert after, slowest ms", round(slowest * 1000)),
+        ("all processes ready after, s", round(hub.seconds_to_ready, 1)),
+    ]
     assert median < 5

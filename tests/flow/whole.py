@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -44,11 +45,14 @@ class Whole:
             HUB_SOCIAL_WORKER_HOSPITAL_ALERT_URL=f"{https.url}/social_worker/{{address}}",
         )
         self.settings = self.hub.settings
+        self.seconds_to_ready = 0.0
 
     def start(self) -> None:
         """Start every process, and return once all are ready."""
+        began = time.monotonic()
         self.hub.start()
         self.hub.wait_ready(*EVERY)
+        self.seconds_to_ready = time.monotonic() - began
 
     def stop(self) -> None:
         """Stop every process; fails where that did not go well."""

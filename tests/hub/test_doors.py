@@ -114,7 +114,7 @@ def test_every_line_has_a_road_that_is_listened_on(catalog, settings, monkeypatc
     assert "mllp great_western_hospital/adt" in found
 
 
-@pytest.mark.parametrize("port", ["MLLP", "-", "1e3"])
+@pytest.mark.parametrize("port", ["MLLP", "-", "1e3", "65536"])
 def test_a_port_that_is_no_number_is_told_by_its_variable(port, catalog, settings, hospital, monkeypatch):
     """Of a line that is listened on and of a door that is knocked at."""
     monkeypatch.setenv(f"{ADT}_PORT", port)
