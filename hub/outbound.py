@@ -18,7 +18,8 @@ from hub.envelope import Envelope, Headers, Record, stamp, traceparent
 from hub.errors import CatalogError
 from hub.formats import json as json_format
 from hub.gates import paths as gate_paths
-from hub.keys import Keys, digest
+from hub.keyed import Keyed
+from hub.keys import Keys
 from hub.narrow import Reader
 from hub.policy import Grant, Policy, Withheld, decide
 from hub.projection import Projection
@@ -33,6 +34,7 @@ CONTENT_TYPES: Mapping[str, str] = {
     "fhir": "application/fhir+json",
     "hl7": "x-application/hl7-v2+er7",
 }
+_REQUIRED = frozenset({"ce_id", "ce_source", "ce_type", "ce_time", "traceparent"})
 SUFFIXES: Mapping[str, str] = {"avro": ".avro", "json": ".json", "csv": ".csv", "fhir": ".fhir.json", "hl7": ".hl7"}
 
 
@@ -69,8 +71,8 @@ class Route:
     topic: str
     projection: Projection
     json: bool
-    subject_key: bytes
-    message_key: bytes
+    subject: Keyed
+    message: Keyed
 
     def papers(self, message_id: str, time: datetime, address: str) -> Envelope:
         """The recipient's papers of one event."""
@@ -167,13 +169,13 @@ class Desk:
                 address = pick(values, route.hearing.addressed_by) or route.hearing.otherwise or ""
                 if not address:
                     return f"address.{route.hearing.addressed_by}"
-            message = digest(route.message_key, papers.id)
+            message = route.message.digest(papers.id.encode())
             if route.json:
                 body = json_format.render(values, papers=route.papers(message, papers.time, address))
             else:
                 body = route.projection.encode(values)
             headers = self._headers[route.agency].of(message, papers.stamp, address)
-            subject = digest(route.subject_key, key).encode()
+            subject = route.subject.digest(key).encode()
         except Exception as error:  # noqa: BLE001  whatever goes wrong here, the event stays with us
             return f"fields.{type(error).__name__.lower()}"
         return _Sent(Record(route.topic, subject, body, headers), message)
@@ -184,18 +186,18 @@ class _Sent(NamedTuple):
     message: str
 
 
+_STAMP = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z").fullmatch
+
+
 def _papers(headers: Headers | list[tuple[str, bytes]]) -> _Papers:
     """As much of an event's papers as its recipients' need; raises KeyError and ValueError as `Envelope` does."""
     have = dict(headers)
-    for name in ("ce_source", "ce_type", "traceparent"):
-        have[name].decode()
+    if not have.keys() >= _REQUIRED:
+        raise KeyError("an event's papers are not complete")
     written = have["ce_time"]
     time = datetime.fromisoformat(written.decode())
     # What is in the hub's own spelling already need not be spelt again; anything else is not passed on.
-    return _Papers(have["ce_id"].decode(), time, written if _STAMP.fullmatch(written) else stamp(time).encode())
-
-
-_STAMP = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+    return _Papers(have["ce_id"].decode(), time, written if _STAMP(written) else stamp(time).encode())
 
 
 @lru_cache(maxsize=8)
@@ -217,9 +219,8 @@ def _routes(catalog: Catalog, stream: Stream, keys: Keys) -> list[Route]:
         source_id = catalog.id_of(stream.topic, schema_of(stream))
         own_id = catalog.id_of(topic, granted_schemas(stream, grant)[1])
         projection = Projection(stream, grant, source_id, own_id, plain=as_json)
-        routes.append(
-            Route(agency.key, policy, grant, hearing, topic, projection, as_json, *keys.recipient(agency.key))
-        )
+        own = map(Keyed, keys.recipient(agency.key))
+        routes.append(Route(agency.key, policy, grant, hearing, topic, projection, as_json, *own))
     return routes
 
 

@@ -142,16 +142,15 @@ class Relay:
                 return True
 
     def _decided(self, batch: Sequence[Message]) -> list[Record]:
-        now = datetime.now(UTC)
+        now, desks = datetime.now(UTC), self._desks
         records: list[Record] = []
         receipts: list[Receipt] = []
         for message in batch:
-            desk = self._desks[message.topic()]
-            if message.value() is None:
+            topic, value = message.topic(), message.value()
+            if value is None:
                 continue  # a tombstone says that a key is forgotten; recipients' topics expire by themselves
-            source = Record(message.topic(), message.key(), message.value(), message.headers() or ())
             try:
-                carried = desk.carry(source, now=now)
+                carried = desks[topic].carry(Record(topic, message.key(), value, message.headers() or ()), now=now)
             except Exception as error:  # noqa: BLE001  one bad record must neither stop the lane nor pass through it
                 records.append(self._quarantined(message, error, now))
                 continue

@@ -62,16 +62,22 @@ class Whole:
         """A connection of the hospital's to the gateway."""
         return MllpSender(self.hub.port(ADT))
 
-    def drop(self, agency: str, line: str, name: str, data: bytes) -> None:
+    def drop(self, agency: str, line: str, name: str, data: bytes, *, wait: bool = True) -> None:
         """Put a file in a watched folder, under another name first, and wait until it is taken in."""
         folder = self.settings.inbox_folder / agency / line
         (folder / f"{name}.part").write_bytes(data)
         (folder / f"{name}.part").rename(folder / name)
-        until(lambda: not any(one.is_file() for one in folder.iterdir()), f"{agency}/{line} taken in")
+        if wait:
+            self.all_taken()
 
-    def post(self, agency: str, line: str, body: bytes) -> int:
-        """Post a document with the agency's token; the status of the answer."""
-        token = doors.tokens(self.settings, [agency])[agency]
+    def all_taken(self) -> None:
+        """Wait until every file in every watched folder is taken in and put away."""
+        folders = list(self.settings.inbox_folder.glob("*/*"))
+        until(lambda: not any(one.is_file() for folder in folders for one in folder.iterdir()), "files taken in")
+
+    def post(self, agency: str, line: str, body: bytes, token: str = "") -> int:
+        """Post a document with the agency's token, or another; the status of the answer."""
+        token = token or doors.tokens(self.settings, [agency])[agency]
         request = urllib.request.Request(  # noqa: S310  our own https address
             f"https://127.0.0.1:{self.hub.port('https')}/{agency}/{line}",
             data=body,
