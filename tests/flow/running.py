@@ -72,9 +72,10 @@ class Running:
             raise AssertionError(f"{error}\n{self.said()[-4000:]}") from None
 
     def pid(self, name: str) -> int:
-        """The number of the process of that name, or 0 while it has not said that it is ready."""
+        """The number of the process of that name, or 0 while none has said that it is ready, or none is there now."""
         told = announced(self.settings, name)
-        return int(str(told["pid"])) if told else 0
+        number = int(str(told["pid"])) if told else 0
+        return 0 if gone(number) else number
 
     def port(self, road: str) -> int:
         """The port on which the gateway listens for *road*, such as `https`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,10 +65,10 @@ def _papers(whole: Whole, topics: list[str]) -> Iterator[bytes]:
         told = consumer.list_topics(timeout=10).topics
         wanted = {(name, partition) for name in topics for partition in told[name].partitions}
         consumer.assign([TopicPartition(*place, 0) for place in wanted])
+        deadline = time.monotonic() + 30
         while wanted:
-            messages = consumer.consume(500, 10)
-            assert messages, f"nothing more comes of {len(wanted)} partitions"
-            for message in messages:
+            assert time.monotonic() < deadline, f"{len(wanted)} partitions do not come to their end"
+            for message in consumer.consume(500, 0.1):
                 if message.error() is not None:
                     wanted.discard((message.topic(), message.partition()))
                     continue

@@ -32,7 +32,7 @@ def hub(tmp_path, monkeypatch):
     levels = root.level, ours.level
 
     def said(*words: str, **environment: str) -> Result:
-        bare = {name: None for name in ("HUB_BOOTSTRAP_SERVERS", "HUB_SECRET_FILE", "HUB_LOG")}
+        bare = dict.fromkeys(("HUB_BOOTSTRAP_SERVERS", "HUB_SECRET_FILE", "HUB_LOG"))
         return CliRunner(env=bare | {"HUB_STATE": str(tmp_path / "state")} | environment).invoke(cli.main, words)
 
     yield said
@@ -133,7 +133,13 @@ def test_sync_leaves_a_frozen_schema_that_moved(house, hub):
 
 @pytest.mark.parametrize(
     "words",
-    [("sync",), ("sync", "--check"), ("run", "--once", REFERRAL), ("explain", "chis", "child_demographics", ALERT), ("run",)],
+    [
+        ("sync",),
+        ("sync", "--check"),
+        ("run", "--once", REFERRAL),
+        ("explain", "chis", "child_demographics", ALERT),
+        ("run",),
+    ],
     ids=lambda words: words[0],
 )
 def test_nothing_is_done_with_a_catalog_that_has_a_fault(words, house, hub):

@@ -1,4 +1,4 @@
-"""Doors: the road and the address of each agency come from the settings, and what is missing is told by its variable."""
+"""Doors: an agency's road and address come from the settings, and what is missing is told by its variable."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_token_file_that_is_not_there_is_told_by_its_variable(hospital, settin
 
     with pytest.raises(CatalogError, match=f"^{HOSPITAL}_TOKEN_FILE: "):
         Sinks(settings)(hospital, "hospital_alert", Door(format="fhir", by="https"))
-    with pytest.raises(CatalogError, match="^HUB_CHIS_HTTPS_TOKEN_FILE: "):
+    with pytest.raises(CatalogError, match=r"^HUB_CHIS_HTTPS_TOKEN_FILE: "):
         tokens(settings, ["chis"])
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from hub.envelope import Envelope, stamp, traceparent
 
-PAPERS = Envelope("0af7651916cd43dd8448eb211c80319c", "/clinic/visits", "visit.v1",
-                  datetime(2026, 9, 15, 9, 30, 0, 123_000, tzinfo=UTC), traceparent("0af7651916cd43dd8448eb211c80319c"))  # fmt: skip
+ID = "0af7651916cd43dd8448eb211c80319c"
+TAKEN = datetime(2026, 9, 15, 9, 30, 0, 123_000, tzinfo=UTC)
+PAPERS = Envelope(ID, "/clinic/visits", "visit.v1", TAKEN, traceparent(ID))
 
 
 def test_papers_are_the_same_after_the_journey():

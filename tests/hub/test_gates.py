@@ -79,7 +79,9 @@ def test_significant_harm_opens_on_a_decision_with_reason_author_and_time():
 def test_significant_harm_names_what_the_decision_lacks(missing, rule, nothing):
     """A decision that nobody signed, dated or gave a reason for is void."""
     assert gates.ask("significant-harm", said(override=SIGNED | {missing: nothing}), CONTACT) == rule
-    assert gates.ask("significant-harm", said(override={k: v for k, v in SIGNED.items() if k != missing}), CONTACT) == rule
+    assert (
+        gates.ask("significant-harm", said(override={k: v for k, v in SIGNED.items() if k != missing}), CONTACT) == rule
+    )
 
 
 def test_significant_harm_is_shut_where_no_decision_can_be_recorded():

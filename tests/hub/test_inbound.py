@@ -1,4 +1,4 @@
-"""Inbound: every message is understood, set aside or refused, whatever the bytes and whatever the agency's code does."""
+"""Inbound: every message is understood, set aside or refused, whatever its bytes and whatever our code does."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def line(*streams: Stream, form: str = "json") -> Line:
     return Line(clinic, "moves", moves, streams or (MOVES, SIGHTS))
 
 
-def outcomes(*messages, line=line()):
+LINE = line()
+
+
+def outcomes(*messages, line=LINE):
     """What comes of a JSON array of messages."""
     return list(read(line, json.dumps(messages).encode(), KEYS))
 

@@ -1,4 +1,4 @@
-"""Intake: an answer tells what is committed; the same message again is answered as before, and a failure promises nothing."""
+"""Intake: an answer tells what is committed, the same message has the same answer, and a failure promises nothing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Annotated
 
 import pytest
 from pydantic import Field
-from sqlalchemy.pool import StaticPool
 from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
 
 from hub.agency import Agency
+from hub.avro import schema_of
 from hub.catalog import Catalog
 from hub.envelope import Envelope
 from hub.errors import CatalogError, NotForUs, NotUnderstood, TransportError
 from hub.inbound import Line
 from hub.intake import Intake, plain
 from hub.keys import Keys
-from hub.avro import schema_of
 from hub.schema_lock import SchemaLock
 from hub.store.inbox import Inbox
 from hub.stream import Event, Sensitivity, Stream
@@ -56,6 +56,7 @@ class Small(Catalog):
     understand = staticmethod(moves)
 
     def line(self, agency: str, name: str) -> Line:
+        """The one line there is."""
         if (agency, name) != ("clinic", "moves"):
             raise CatalogError(["nobody says that"])
         return Line(CLINIC, "moves", self.understand, (MOVES,))
@@ -75,6 +76,7 @@ class Log:
     begun: int = 0
 
     async def commit(self, records) -> None:
+        """Take the records, or fail."""
         self.begun += 1
         if self.gate is not None:
             await self.gate.wait()
@@ -85,6 +87,7 @@ class Log:
 
     @property
     def topics(self) -> list[str]:
+        """The topic of each record."""
         return [record.topic for records in self.commits for record in records]
 
 
@@ -132,7 +135,11 @@ def test_an_event_is_committed_with_its_papers_before_it_is_answered(intake, log
     assert record.topic == MOVES.topic
     assert record.key == KEYS.pseudonym("child", SECRET).encode()
     assert CATALOG.codec(MOVES).decode(record.value) == {"child": SECRET}
-    assert (papers.id, papers.source, papers.type) == (KEYS.event_id("clinic", "moves", "m1", 0), "/clinic/moves", MOVES.topic)
+    assert (papers.id, papers.source, papers.type) == (
+        KEYS.event_id("clinic", "moves", "m1", 0),
+        "/clinic/moves",
+        MOVES.topic,
+    )
     assert papers.trace[3:35] == papers.id
 
 

@@ -114,7 +114,7 @@ def test_two_senders_may_use_the_same_id():
 
 
 def test_a_box_opens_for_its_purpose_and_place_only():
-    """What was sealed for one record does not open as another's, nor for another purpose, nor changed, nor by others."""
+    """What was sealed for one record opens neither as another's nor for another purpose, nor changed, nor by others."""
     box = KEYS.seal("quarantine", b"content", bound_to="record")
 
     assert KEYS.unseal("quarantine", box, bound_to="record") == b"content"

@@ -1,4 +1,4 @@
-"""Logging: one line a record, the listed keys only, and never what an exception or a library has to say of a message."""
+"""Logging: one line a record, the listed keys only, and never what an exception or a library says of a message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def lines(monkeypatch, capsys):
 
     def started(style="text", **options):
         log.start(style, **options)
-        return lambda: capsys.readouterr().err.splitlines()
+
+        def written() -> list[str]:
+            return capsys.readouterr().err.splitlines()
+
+        return written
 
     yield started
     root.setLevel(levels[0])
@@ -59,13 +63,15 @@ def test_an_unlisted_key_is_refused(key):
 
 def test_no_listed_key_asks_for_what_a_message_says():
     """The list is short enough to read, and names nobody."""
-    assert not {key for key in KEYS if any(word in key for word in ("name", "number", "born", "address", "value", "body"))}
+    assert not {
+        key for key in KEYS if any(word in key for word in ("name", "number", "born", "address", "value", "body"))
+    }
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
 @pytest.mark.parametrize("logger", ["hub.relay", "hub", "aiohttp.server", "asyncio"])
 def test_an_exceptions_text_is_never_printed(style, logger, lines):
-    """Its kind and the place in the code are, also of those that caused it; not what it says, nor what a template took."""
+    """Its kind and the place in the code are; not what it says, nor what the one says that caused it."""
     written = lines(style)
     try:
         try:

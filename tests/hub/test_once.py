@@ -114,7 +114,9 @@ def test_a_files_folders_say_what_it_is(path, line, catalog):
     assert line_of(catalog, Path(path)) == line
 
 
-@pytest.mark.parametrize("path", ["marks.csv", "schools/marks.csv", "schools/flags/a.csv", "attendance/a.csv", "/a.csv"])
+@pytest.mark.parametrize(
+    "path", ["marks.csv", "schools/marks.csv", "schools/flags/a.csv", "attendance/a.csv", "/a.csv"]
+)
 def test_a_file_whose_folders_say_nothing_is_answered_with_the_lines_there_are(path, catalog):
     """And with the way to say it oneself."""
     with pytest.raises(CatalogError, match=r"put it in one of: .*schools/attendance/.* or write AGENCY/LINE="):

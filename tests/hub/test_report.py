@@ -42,19 +42,34 @@ def test_what_came_in_went_out_and_was_kept_back_is_counted(console, catalog):
     ]
     sent = Delivered("chis", "child_demographics", "", Door(format="csv", by="files"), (), 3, b"", ".csv")
 
-    report.outcome(console, catalog, Outcome(files, [sent], [receipt("sealed.restricted"), receipt("sealed.restricted")]))
+    report.outcome(
+        console, catalog, Outcome(files, [sent], [receipt("sealed.restricted"), receipt("sealed.restricted")])
+    )
 
     rows = [line.split("│")[1:-1] for line in text(console).splitlines() if line.startswith("│")]
     cells = [[cell.strip() for cell in row] for row in rows]
-    assert [catalog.agencies["social_care"].name, "demographics", "csv by files", "2", "3", "—", "1", "csv.ragged line 2"] in cells
-    assert any(row[:3] == [catalog.agencies["chis"].name, "child_demographics", "3"] and "csv by files" in row for row in cells)
+    assert [
+        catalog.agencies["social_care"].name,
+        "demographics",
+        "csv by files",
+        "2",
+        "3",
+        "—",
+        "1",
+        "csv.ragged line 2",
+    ] in cells
+    assert any(
+        row[:3] == [catalog.agencies["chis"].name, "child_demographics", "3"] and "csv by files" in row for row in cells
+    )
     assert any(row[1:4] == ["child_demographics", "2", "sealed.restricted"] and row[4] for row in cells)
 
 
 @pytest.mark.parametrize("odd", ["[/b]", "[bold]", "[red]x[/red]", "[link=file:///x]", "[/]"])
 def test_words_that_look_like_markup_are_printed_as_they_are(odd, console, catalog):
     """A place that a sender could word neither colours the page nor stops the report."""
-    report.outcome(console, catalog, Outcome([Given(Path("a"), "social_care", "demographics", Answer("x", odd, refused=1))]))
+    report.outcome(
+        console, catalog, Outcome([Given(Path("a"), "social_care", "demographics", Answer("x", odd, refused=1))])
+    )
 
     assert f"x {odd}" in text(console)
 
@@ -77,5 +92,7 @@ def test_lag_is_told_by_count_and_age(console):
     """What nobody waits for is a dash."""
     report.lag(console, {("relay", "a.v1"): (3, 61.4), ("relay", "b.v1"): (0, 0.0)})
 
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text(console).splitlines() if line.startswith("│")]
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in text(console).splitlines() if line.startswith("│")
+    ]
     assert rows == [["relay", "a.v1", "3", "61 s"], ["relay", "b.v1", "—", "—"]]

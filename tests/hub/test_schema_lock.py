@@ -47,7 +47,14 @@ def test_the_lock_survives_its_file(tmp_path):
 
 @pytest.mark.parametrize(
     "bad",
-    ["<<<<<<< HEAD", "", "[]", '{"id": 3}', '{"id": 1, "subject": "c", "schema": {}}', '{"id": 4, "subject": "c", "schema": {}}'],
+    [
+        "<<<<<<< HEAD",
+        "",
+        "[]",
+        '{"id": 3}',
+        '{"id": 1, "subject": "c", "schema": {}}',
+        '{"id": 4, "subject": "c", "schema": {}}',
+    ],
 )
 def test_a_line_that_is_no_entry_or_has_another_id_is_refused_by_its_number(bad, tmp_path):
     """What a careless merge leaves behind: marks, and ids that two branches gave out."""

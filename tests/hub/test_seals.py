@@ -38,7 +38,9 @@ def test_whatever_is_not_false_seals(mark):
     assert seals.ask({"child": {"restricted": mark}}, MARKED) == "restricted"
 
 
-@pytest.mark.parametrize("values", [{}, {"child": None}, {"child": {}}, {"child": []}, {"child": [{"restricted": False}]}])
+@pytest.mark.parametrize(
+    "values", [{}, {"child": None}, {"child": {}}, {"child": []}, {"child": [{"restricted": False}]}]
+)
 def test_a_mark_that_cannot_be_found_seals(values):
     """A record without the place where the mark would be is a doubt too."""
     assert seals.ask(values, MARKED) == "restricted"

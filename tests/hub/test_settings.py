@@ -89,7 +89,8 @@ def test_processes_that_start_together_share_one_secret(tmp_path):
     code = "from hub.settings import Settings; print(Settings.read().secret('hub.key').read_text())"
     environment = os.environ | {"HUB_STATE": str(tmp_path / "fresh"), "PYTHONPATH": str(ROOT)}
     started = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
     ]
 
     said = [process.communicate(timeout=60)[0] for process in started]
@@ -115,7 +116,7 @@ def test_a_secret_that_is_missing_or_too_short_is_told_by_its_variable(content, 
         path.write_bytes(content)
     monkeypatch.setenv("HUB_SECRET_FILE", str(path))
 
-    with pytest.raises(CatalogError, match="^HUB_SECRET_FILE: "):
+    with pytest.raises(CatalogError, match=r"^HUB_SECRET_FILE: "):
         Settings.read().keys()
 
 

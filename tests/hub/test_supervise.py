@@ -238,7 +238,7 @@ def test_a_signal_stops_all(number, parent, settings):
 
 
 def test_no_process_outlives_a_hub_that_is_killed(parent, settings):
-    """kill -9 leaves nobody time to say anything: the leash is let go all the same, and its end is seen."""
+    """Kill -9 leaves nobody time to say anything: the leash is let go all the same, and its end is seen."""
     parent.kill()
     parent.wait(30)
 

@@ -31,7 +31,9 @@ def test_no_two_topics_have_the_same_name(catalog, by_name):
 def test_each_stream_has_a_topic_and_each_grant_one_for_its_agency(catalog, by_name):
     """Nothing is granted that has no topic, and no agency has a topic of which no policy speaks."""
     grants = {
-        catalog.streams[stream].topic_to(agency) for agency, policy in catalog.policies.items() for stream in policy.hears
+        catalog.streams[stream].topic_to(agency)
+        for agency, policy in catalog.policies.items()
+        for stream in policy.hears
     }
 
     assert grants == {name for name in by_name if ".to." in name}

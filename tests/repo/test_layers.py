@@ -1,4 +1,4 @@
-"""Imports run one way: the contracts in pyproject.toml are kept, each of them can be broken, and every room has its place."""
+"""Imports run one way: each contract in pyproject.toml is kept, and could be broken; every room has its place."""
 
 from __future__ import annotations
 

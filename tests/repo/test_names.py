@@ -38,7 +38,11 @@ FILES = repository()
 
 def found(pattern: re.Pattern[str]) -> dict[str, set[str]]:
     """What a pattern finds in the repository's files but this one, by file."""
-    texts = {path: (ROOT / path).read_bytes().decode("utf-8", "replace") for path in FILES if path.name != Path(__file__).name}
+    texts = {
+        path: (ROOT / path).read_bytes().decode("utf-8", "replace")
+        for path in FILES
+        if path.name != Path(__file__).name
+    }
     hits = {path.as_posix(): set(pattern.findall(text)) for path, text in texts.items()}
     return {path: said for path, said in hits.items() if said}
 
@@ -100,6 +104,8 @@ def test_what_is_looked_for_would_be_found(text, pattern):
 
 def test_no_module_has_a_name_that_says_nothing():
     """utils, helpers, common, manager, base, handler: whatever is put there has a room of its own."""
-    vague = {path for path in FILES if VAGUE & {part.partition(".")[0].lower().removesuffix("s") for part in path.parts}}
+    vague = {
+        path for path in FILES if VAGUE & {part.partition(".")[0].lower().removesuffix("s") for part in path.parts}
+    }
 
     assert vague == set()

@@ -21,14 +21,18 @@ pytest.importorskip("hatchling", reason="hatchling is not here; it is in the dev
 def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command that ends within two minutes."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "PYTHON"))}
-    return subprocess.run(command, cwd=cwd, env=clean | environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=clean | environment, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel, built of the house as it stands."""
     folder = tmp_path_factory.mktemp("dist")
-    built = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT), cwd=folder)
+    built = run(
+        sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT), cwd=folder
+    )
     assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = folder.glob("*.whl")
     return wheel
@@ -38,7 +42,17 @@ def wheel(tmp_path_factory) -> Path:
 def installed(wheel, tmp_path_factory) -> Path:
     """The wheel unpacked by pip in a folder with a space in its name."""
     folder = tmp_path_factory.mktemp("installed") / "a folder"
-    command = ["-m", "pip", "install", "-q", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", str(folder)]
+    command = [
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+        "--disable-pip-version-check",
+        "--target",
+        str(folder),
+    ]
     ran = run(sys.executable, *command, str(wheel), cwd=wheel.parent)
     assert ran.returncode == 0, ran.stderr
     return folder
@@ -73,12 +87,16 @@ def test_the_wheel_holds_the_version_of_kafka_and_no_tests(wheel):
     held = zipfile.ZipFile(wheel).namelist()
 
     assert zipfile.ZipFile(wheel).read("hub/kafka_pom.xml") == (ROOT / "deploy/kafka/pom.xml").read_bytes()
-    assert {name.split("/")[0] for name in held} - set(PACKAGES) == {f"sharing_hub-{wheel.name.split('-')[1]}.dist-info"}
+    assert {name.split("/")[0] for name in held} - set(PACKAGES) == {
+        f"sharing_hub-{wheel.name.split('-')[1]}.dist-info"
+    }
 
 
 def test_the_installed_hub_is_sound(hub, installed, catalog):
     """`hub check` finds there what it finds here: nothing but, one day, agreements that end."""
-    where = run(sys.executable, "-c", "import hub; print(hub.__file__)", cwd=installed.parent, PYTHONPATH=str(installed))
+    where = run(
+        sys.executable, "-c", "import hub; print(hub.__file__)", cwd=installed.parent, PYTHONPATH=str(installed)
+    )
     checked = hub("check")
 
     assert Path(where.stdout.strip()).is_relative_to(installed)
