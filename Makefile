@@ -16,7 +16,7 @@ test: .venv/ready ## The whole suite; tests on Apache Kafka too where Java and M
 lint: .venv/ready ## Style, types, import directions, the catalog, and whether derived files are up to date.
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check -q .
 	@$(RUN) -m mypy
-	@$(RUN) -m importlinter.cli lint-imports --no-cache 2>/dev/null || .venv/bin/lint-imports --no-cache
+	@.venv/bin/lint-imports --no-cache
 	@$(RUN) -m hub check
 	@$(RUN) -m hub sync --check
 
@@ -37,7 +37,7 @@ clean: ## Take away what the targets above made.
 .venv/ready: deploy/requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …")'
 	@echo "setting up .venv (once)"
-	@$(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -m venv --clear .venv || { echo "no venv could be made: on Debian, apt-get install python3-venv"; exit 1; }
 	@$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r deploy/requirements-dev.lock
 	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch .venv/ready

@@ -80,7 +80,7 @@ class Route:
 
 
 class _Headers:
-    """A route's headers, just as its papers would write them, of which only three or four differ from event to event."""
+    """A route's headers, just as its papers would write them; few of them differ from event to event."""
 
     def __init__(self, route: Route) -> None:
         content_type = CONTENT_TYPES["json" if route.json else "avro"]

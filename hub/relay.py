@@ -76,7 +76,7 @@ class Relay:
         Raises TransportError when fenced by another relay of the same name, or where Kafka's answer leaves no way on.
         """
         note("relay", "carrying", lane=self._lane, count=len(self._desks))
-        gc.freeze()  # the catalog stays as long as the process: to look through it for garbage takes a tenth of its time
+        gc.freeze()  # the catalog stays as long as the process: no need to look through it for garbage
         self._opened()  # at once: until a killed predecessor's transaction is fenced, its offsets are not to be had
         self._consumer.subscribe(list(self._desks), on_assign=lambda _consumer, _partitions: ready())
         try:

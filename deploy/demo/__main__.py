@@ -57,11 +57,14 @@ def main() -> int:
     except HubError as error:
         console.print(f"[red]the demo cannot go on:[/red] {error}")
         return 1
+    except KeyboardInterrupt:
+        step("stopped; nothing is left running")
+        return 130
 
 
 def step(text: str) -> None:
     """Say what happens now."""
-    console.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim]  {text}")
+    console.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim]  {text}", soft_wrap=True)
 
 
 def _begin_anew(state: Path, *, keep_secrets: bool) -> None:

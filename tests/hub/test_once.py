@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -112,6 +113,16 @@ def test_what_is_heard_from_kafka_is_delivered_as_its_records(hub):
 def test_a_files_folders_say_what_it_is(path, line, catalog):
     """The last folder is the line, and the nearest agency above it that says such a line."""
     assert line_of(catalog, Path(path)) == line
+
+
+def test_of_two_agencies_that_say_the_same_line_the_nearer_one_is_meant(catalog):
+    """Folders further up are where the files lie, and may be called anything."""
+    lines = {"attendance": catalog.agencies["schools"].says["attendance"]}
+    other = catalog.agencies["chis"].model_copy(update={"says": lines})
+    both = replace(catalog, agencies={**catalog.agencies, "chis": other})
+
+    assert line_of(both, Path("chis/schools/attendance/a.csv")) == ("schools", "attendance")
+    assert line_of(both, Path("schools/chis/attendance/a.csv")) == ("chis", "attendance")
 
 
 @pytest.mark.parametrize(

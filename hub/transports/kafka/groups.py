@@ -13,6 +13,7 @@ from hub.transports.kafka.clients import Extra, admin, trouble
 from hub.transports.kafka.reading import END, FIRST, offsets, places
 
 ATTEMPT_SECONDS = 5.0
+_IN_USE = KafkaError.UNKNOWN_MEMBER_ID  # what Kafka answers where a group has members, be it one that just stopped
 # What a cluster answers in its first seconds, while it makes topics, elects leaders and loads its groups.
 _SOON = frozenset({
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -22,6 +23,7 @@ _SOON = frozenset({
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._TIMED_OUT,
+    _IN_USE,
 })  # fmt: skip
 
 
@@ -33,7 +35,8 @@ def begin_groups(
 
     Only a partition that has never held a record is begun, at its start. Raises `TransportError` where a group has
     no offset in a partition that does hold records: to begin there would send history again, to begin at its end
-    would lose what lies in it, and only a person can say which is right.
+    would lose what lies in it, and only a person can say which is right; and where a group whose topics are new is
+    in use: a member that stopped counts until its session ends, so that one that starts again at once waits for it.
     """
     client = admin(bootstrap, extra)
     begun, deadline = 0, time.monotonic() + timeout
@@ -43,6 +46,8 @@ def begin_groups(
                 begun += _begin(client, group, set(topics))
                 break
             except KafkaException as error:
+                if error.args[0].code() == _IN_USE and time.monotonic() > deadline:
+                    raise TransportError(f"{group} has a new topic and is in use; stop its processes first") from error
                 if error.args[0].code() not in _SOON or time.monotonic() > deadline:
                     raise trouble(error, "beginning consumer groups") from error
                 time.sleep(0.1)
@@ -66,7 +71,10 @@ def _begin(client: AdminClient, group: str, topics: set[str]) -> int:
             )
     wanted = [TopicPartition(topic, partition, first[topic, partition]) for topic, partition in missing]
     begins = [ConsumerGroupTopicPartitions(group, wanted)]
-    client.alter_consumer_group_offsets(begins, request_timeout=ATTEMPT_SECONDS)[group].result()
+    begun = client.alter_consumer_group_offsets(begins, request_timeout=ATTEMPT_SECONDS)[group].result()
+    for one in begun.topic_partitions or ():
+        if one.error is not None:  # said of each partition, not of the call
+            raise KafkaException(one.error)
     return len(missing)
 
 
