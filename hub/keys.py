@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hub.stream import Stream, pick
 
+NATIONAL = frozenset({"nhs_number", "upn"})
+"""Identifiers that name the same person whoever says them; only these join what is said on different streams."""
+
 
 class Keys:
     """
@@ -37,13 +40,19 @@ class Keys:
         """
         The Kafka key of an event on the hub's own topics.
 
-        The first of the stream's key paths that is present names the subject, together with the *kind* of
-        identifier (the last part of the path), so that the same NHS number gives the same key on every stream.
-        Where none is present the event stands alone under *otherwise*, its own id.
+        The first of the stream's keys that is present names the subject, together with the *kind* of identifier (the
+        last part of its path). A national identifier gives the same key on every stream; any other is somebody's
+        own, and the same number said elsewhere is another child's. Where none is present the event stands alone
+        under *otherwise*, its own id.
         """
-        for path in stream.key:
-            if value := pick(values, path):
-                return self.pseudonym(path.rpartition(".")[2], str(value))
+        for key in stream.key:
+            paths = key.split("/")
+            said = [pick(values, path) for path in paths]
+            if all(said):
+                kind = paths[-1].rpartition(".")[2]
+                return self.pseudonym(
+                    kind if kind in NATIONAL else f"{stream.name}\x00{key}", "\x00".join(map(str, said))
+                )
         return digest(self._subject, f"alone\x00{otherwise}")
 
     def pseudonym(self, kind: str, value: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -14,6 +16,7 @@ from hub.stream import Stream, pick
 
 Sentence = Annotated[str, StringConstraints(min_length=12, strip_whitespace=True)]
 Value = str | bool | int
+ENGLAND = ZoneInfo("Europe/London")
 
 
 class Shape(BaseModel):
@@ -68,6 +71,11 @@ class Policy(Shape):
     hears: Annotated[Mapping[str, Grant], Field(description="One entry for each stream.")]
     version: Annotated[str, Field(exclude=True, description="Hash of the file; set by the catalog.")] = ""
 
+    @cached_property
+    def ends(self) -> datetime:
+        """The first moment at which nothing is released any more: midnight in England after the last day."""
+        return datetime.combine(self.expires + timedelta(days=1), time(), ENGLAND)
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
@@ -96,7 +104,7 @@ def decide(values: Mapping[str, Any], policy: Policy | None, stream: Stream, *, 
             return Withheld(f"sealed.{seal}")
         if policy is None:
             return Withheld("hears")
-        if now.date() > policy.expires:
+        if now >= policy.ends:
             return Withheld("expires")
         grant = policy.hears.get(stream.name)
         if grant is None:

@@ -65,7 +65,8 @@ class Stream:
     One kind of event and how it is kept.
 
     *key* lists the paths that may name the subject, best first; the first one present in an event gives the
-    Kafka key, so that all that is said of one child by one identifier stays in order. *consent*, *override* and
+    Kafka key, so that all that is said of one child by one identifier stays in order. An identifier that is only unique
+    within something else is written behind it: `school_urn/pupil.local_id`. *consent*, *override* and
     *stage* are the paths at which a gate finds its record (see `hub.gates`), *restricted* the mark that seals an
     event from everyone (see `hub.seals`). *lane* parts what cannot wait from
     what can; *keep* is a word of `topics/keeping.yaml`; *steward* is who answers for the stream.

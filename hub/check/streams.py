@@ -10,6 +10,7 @@ from typing import get_args
 from hub.avro import primitive
 from hub.catalog import Catalog, folder_of
 from hub.document import Finding, near
+from hub.keys import NATIONAL
 from hub.stream import Lane, Stream
 from hub.topology import OWN_WAYS
 from hub.watch import Watch
@@ -48,10 +49,11 @@ def stream(stream: Stream, catalog: Catalog) -> Iterator[Finding]:
             except TypeError as error:
                 yield Finding(place, line, f"{fact.name}: {error}", "use one of those types")
     listed = {fact.name for fact in facts.values() if fact.repeated}
-    for path in stream.key:
+    keys = [path for key in stream.key for path in key.split("/")]
+    for path in keys:
         if path in facts and (facts[path].record is not None or any(_above(path, one) for one in listed)):
             yield Finding(place, here, f"key {path!r} is a record or lies in a list", "name a field that is one value")
-    asked = (*stream.key, *filter(None, (stream.consent, stream.override, stream.stage, stream.restricted)))
+    asked = (*keys, *filter(None, (stream.consent, stream.override, stream.stage, stream.restricted)))
     for path in asked:
         if path not in facts:
             yield Finding(place, here, f"no field {path!r}", near(path, facts))
@@ -91,10 +93,10 @@ def watch(watch: Watch, catalog: Catalog) -> Iterator[Finding]:
         if unknown(name, catalog):
             yield Finding(place, 1, f"{role}: no stream {name!r}", near(name, catalog.streams))
     kinds = [
-        {path.rpartition(".")[2] for path in catalog.streams[name].key}
+        {path.rpartition(".")[2] for path in catalog.streams[name].key} & NATIONAL
         for name in (watch.keeps, watch.on)
         if name in catalog.streams
     ]
     if len(kinds) == 2 and not kinds[0] & kinds[1]:
         what = f"{watch.keeps} and {watch.on} are keyed by different identifiers"
-        yield Finding(place, 1, what, "join streams whose keys name the subject by the same one")
+        yield Finding(place, 1, what, "join streams whose keys name the subject by the same national one")

@@ -105,7 +105,7 @@ class AttendanceReported(Event):
 stream = Stream(
     name="hospital_attendance",
     event=AttendanceReported,
-    key=("patient.nhs_number", "patient.hospital_number"),
+    key=("patient.nhs_number", "organisation_ods/patient.hospital_number", "patient.hospital_number"),
     keep="days",
     steward="health",
     lane="urgent",

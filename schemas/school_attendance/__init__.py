@@ -118,7 +118,7 @@ class AttendanceRecorded(Event):
 stream = Stream(
     name="school_attendance",
     event=AttendanceRecorded,
-    key=("pupil.upn", "pupil.local_id"),
+    key=("pupil.upn", "school_urn/pupil.local_id"),
     keep="days",
     steward="education",
 )

@@ -48,7 +48,7 @@ class TermlySessionsCounted(Event):
 stream = Stream(
     name="termly_attendance",
     event=TermlySessionsCounted,
-    key=("pupil.record_id",),
+    key=("pupil.school/pupil.record_id",),
     keep="days",
     steward="education",
 )

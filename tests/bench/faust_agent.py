@@ -1,4 +1,4 @@
-"""The relay's work done by a Faust agent, in a process of its own: what the relay is compared with; never run for real."""
+"""The relay's work done by a Faust agent, in a process of its own, for the relay to be compared with."""
 
 from __future__ import annotations
 

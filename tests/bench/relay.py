@@ -145,7 +145,7 @@ def bystander(catalog: Catalog) -> Catalog:
 
 
 def one_more_agency(catalog: Catalog, records: list[Record]) -> float:
-    """By how much a stream's events are slower where an agency is added that hears nothing of it; 0.01 is one in 100."""
+    """By how much a stream's events are slower for an agency that hears nothing of it; 0.01 is one in a hundred."""
     stream, now, chosen = catalog.by_topic[records[0].topic], datetime.now(UTC), records[:100]
     both = (catalog, bystander(catalog))
     ratios = []

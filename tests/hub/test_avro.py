@@ -1,4 +1,4 @@
-"""Promises of schemas and codecs: a model as a schema, a grant as a smaller one, and bytes that are all accounted for."""
+"""Promises of schemas and codecs: a model as a schema, a grant as a smaller one, bytes all accounted for."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_is_written_is_read_as_it_was():
     ],
 )
 def test_bytes_that_are_not_all_accounted_for_are_unreadable(change, code):
-    """fastavro itself passes over what follows a record."""
+    """The library itself passes over what follows a record."""
     codec = Codec(7, schema_of(SEEN))
 
     with pytest.raises(Unreadable) as error:

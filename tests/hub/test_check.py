@@ -796,7 +796,7 @@ def test_a_watch_over_streams_that_have_no_key_in_common_is_told(catalog):
 
     assert told == [
         "schemas/hospital_alert/watch.py:1: cpis_flag and termly_attendance are keyed by different identifiers "
-        "→ join streams whose keys name the subject by the same one",
+        "→ join streams whose keys name the subject by the same national one",
         "schemas/hospital_alert/watch.py:1: emits: no stream 'hospital_alerts' → did you mean 'hospital_alert'?",
     ]
 

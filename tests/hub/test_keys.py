@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Annotated
 
@@ -55,9 +56,24 @@ def test_a_subject_is_named_by_the_first_identifier_that_is_present():
     nobody = {"child": {"nhs_number": None, "local_id": None}}
 
     assert KEYS.subject(CHILDREN, both, "e1") == KEYS.pseudonym("nhs_number", "9990000018")
-    assert KEYS.subject(CHILDREN, local, "e1") == KEYS.pseudonym("local_id", "7")
+    assert KEYS.subject(CHILDREN, local, "e1") == KEYS.subject(CHILDREN, local, "e2")
     assert KEYS.subject(CHILDREN, nobody, "e1") != KEYS.subject(CHILDREN, nobody, "e2")
     assert KEYS.subject(CHILDREN, nobody, "e1") == KEYS.subject(CHILDREN, {}, "e1")
+
+
+def test_a_number_that_is_somebodys_own_is_another_childs_elsewhere():
+    """Pupil 7 of one school is not pupil 7 of another, and neither is child 7 of the case system."""
+    scoped = stream("child.nhs_number/child.local_id")
+    one = {"child": {"nhs_number": "9990000018", "local_id": "7"}}
+    other = {"child": {"nhs_number": "9990000026", "local_id": "7"}}
+    unscoped = {"child": {"nhs_number": None, "local_id": "7"}}
+
+    keys = [KEYS.subject(scoped, values, "e") for values in (one, other, unscoped)]
+    keys.append(KEYS.subject(CHILDREN, unscoped, "e"))
+    keys.append(KEYS.subject(dataclasses.replace(CHILDREN, name="elsewhere"), unscoped, "e"))
+
+    assert len(set(keys)) == len(keys)
+    assert keys[2] == KEYS.subject(scoped, {}, "e"), "half a name is none"
 
 
 def test_the_same_identifier_is_the_same_subject_on_every_stream():

@@ -1,4 +1,4 @@
-"""Promises of compiled readers and writers: fastavro's values and bytes for what was asked for, nothing for the rest."""
+"""Promises of compiled readers and writers: fastavro's values for what was asked for, none for the rest."""
 
 from __future__ import annotations
 

@@ -88,9 +88,9 @@ def test_a_seal_is_asked_also_of_an_agency_without_a_policy():
 
 
 def test_an_agreement_holds_to_the_end_of_its_last_day():
-    """The day in `expires` is the last one on which anything is released."""
-    assert rule(GOOD, now=datetime(2026, 9, 15, 23, 59, 59, tzinfo=UTC)) is None
-    assert rule(GOOD, now=datetime(2026, 9, 16, 0, 0, 0, tzinfo=UTC)) == "expires"
+    """The day in `expires`, as England counts it, is the last one on which anything is released."""
+    assert rule(GOOD, now=datetime(2026, 9, 15, 22, 59, 59, tzinfo=UTC)) is None
+    assert rule(GOOD, now=datetime(2026, 9, 15, 23, 0, 0, tzinfo=UTC)) == "expires"
 
 
 def test_all_lines_of_where_must_hold():

@@ -1,5 +1,7 @@
 """Promises of the relay's inside, without a broker: what is written of one event, and the order of a transaction."""
 
+# ruff: noqa: D102  the broker's double answers to librdkafka's own names, which say what they do
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Pairs of events that one recipient must not be able to tell apart: drawn from a stream's schema, by its policy's words."""
+"""Pairs of events that one recipient must not be able to tell apart, drawn by a policy's words."""
 
 from __future__ import annotations
 

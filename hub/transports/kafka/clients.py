@@ -102,7 +102,6 @@ def consumer_settings(
         "isolation.level": "read_committed",
         "auto.offset.reset": offset_reset,
         "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": 10_000,  # a member with a lasting name counts so long after it stopped
         "max.poll.interval.ms": 60_000,
         "allow.auto.create.topics": False,
         "check.crcs": True,

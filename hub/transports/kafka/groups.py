@@ -9,6 +9,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 from confluent_kafka.admin import AdminClient
 
 from hub.errors import TransportError
+from hub.log import note
 from hub.transports.kafka.clients import Extra, admin, trouble
 from hub.transports.kafka.reading import END, FIRST, offsets, places
 
@@ -28,7 +29,7 @@ _SOON = frozenset({
 
 
 def begin_groups(
-    bootstrap: str, groups: Mapping[str, Collection[str]], extra: Extra | None = None, *, timeout: float = 30.0
+    bootstrap: str, groups: Mapping[str, Collection[str]], extra: Extra | None = None, *, timeout: float = 60.0
 ) -> int:
     """
     Give each group its first offset in every partition where it has none, and return how many that were.
@@ -36,11 +37,13 @@ def begin_groups(
     Only a partition that has never held a record is begun, at its start. Raises `TransportError` where a group has
     no offset in a partition that does hold records: to begin there would send history again, to begin at its end
     would lose what lies in it, and only a person can say which is right; and where a group whose topics are new is
-    in use: a member that stopped counts until its session ends, so that one that starts again at once waits for it.
+    in use for *timeout* seconds: a member with a lasting name counts until its session ends, 45 seconds after it
+    stopped, and one that starts again at once waits for that.
     """
     client = admin(bootstrap, extra)
     begun, deadline = 0, time.monotonic() + timeout
     for group, topics in groups.items():
+        told = False
         while True:
             try:
                 begun += _begin(client, group, set(topics))
@@ -48,6 +51,9 @@ def begin_groups(
             except KafkaException as error:
                 if error.args[0].code() == _IN_USE and time.monotonic() > deadline:
                     raise TransportError(f"{group} has a new topic and is in use; stop its processes first") from error
+                if error.args[0].code() == _IN_USE and not told:
+                    note("kafka", "waiting for the session of a process that stopped to end", group=group)
+                    told = True
                 if error.args[0].code() not in _SOON or time.monotonic() > deadline:
                     raise trouble(error, "beginning consumer groups") from error
                 time.sleep(0.1)
