@@ -1,0 +1,1 @@
+"""Why we believe it: claims as tests, mirroring the rooms."""

@@ -83,7 +83,10 @@ class World:
     def __init__(self, catalog: Catalog, keys: Keys, bootstrap: str, folder: Path) -> None:
         self.catalog, self.keys, self.bootstrap = catalog, keys, bootstrap
         self.settings = Settings(state=folder)
-        self.partners = {"great_western_hospital": HttpsPartner(folder / "one"), "social_worker": HttpsPartner(folder / "two")}
+        self.partners = {
+            "great_western_hospital": HttpsPartner(folder / "one"),
+            "social_worker": HttpsPartner(folder / "two"),
+        }
         self.alerts = Alerts(catalog, keys)
 
     def close(self) -> None:

@@ -51,7 +51,9 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "secret").write_bytes(SECRET)
         self.relays: list[Running] = []
-        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})  # kept: an answer is lost with who asked for it
+        self.admin = AdminClient(
+            {"bootstrap.servers": bootstrap, "log_level": 0}
+        )  # kept: an answer is lost with who asked for it
         cluster.prepare(catalog, Running(folder / "state", bootstrap).settings, bootstrap)
 
     def relay(self, *words: str, state: str = "state") -> Running:
@@ -68,7 +70,7 @@ class World:
             relay.stop()
 
     def write(self, records: Iterable[Record], *, abort: bool = False, many: int = 1_000) -> list[tuple[int, int]]:
-        """Write in transactions of *many*, the last of them aborted where asked for; each one's partition and offset."""
+        """Write in transactions of *many*, the last aborted where asked for; each one's partition and offset."""
         producer = Producer(
             producer_settings(self.bootstrap, "tests-say")
             | {"linger.ms": 5, "queue.buffering.max.messages": 200_000, "log_level": 0}
@@ -103,7 +105,9 @@ class World:
 
     def waiting(self, *lanes: str) -> int:
         """How many records lie before the lanes."""
-        groups = {group: of for group, of in cluster.relay_groups(self.catalog).items() if group in map(group_of, lanes)}
+        groups = {
+            group: of for group, of in cluster.relay_groups(self.catalog).items() if group in map(group_of, lanes)
+        }
         return sum(row.lag for row in lags(self.bootstrap, groups))
 
     def receipts(self) -> Iterator[Receipt]:
@@ -175,7 +179,10 @@ def test_killed_at_any_point_each_event_is_carried_once(alone: World, request: p
             killed = relay.pid("relay.routine")
             relay.kill("relay.routine")
             assert alone.carried("routine") < ATTENDANCES, "killed too late to prove anything"
-            until(lambda killed=killed: relay.pid("relay.routine") not in (0, killed), "the lane's new process")
+            until(
+                lambda killed=killed, relay=relay: relay.pid("relay.routine") not in (0, killed),
+                "the lane's new process",
+            )
     until(lambda: alone.waiting("routine", "urgent") == 0, "end of the lanes' work", CARRYING, 0.2)
     assert relay.stop() == 0
     figures = request.node.user_properties
@@ -197,7 +204,9 @@ def carried_once(world: World, stream: str, agency: str, said: Sequence[Said]) -
     assert set(ids) == due.keys()
     rules = {one.verdicts[agency].rule for one in said}
     assert len(rules) > 2, "heard, and withheld by more than one rule: else little is proved"
-    pseudonyms = {subject: subject_of(world.keys, agency, subject).encode() for subject in {one.subject for one in said}}
+    pseudonyms = {
+        subject: subject_of(world.keys, agency, subject).encode() for subject in {one.subject for one in said}
+    }
     last: dict[bytes, int] = {}
     lies: defaultdict[bytes, set[int]] = defaultdict(set)
     for one, own_id in zip(came, ids, strict=True):
@@ -218,7 +227,9 @@ def accounted_for(world: World, said: Sequence[Said]) -> None:
     decided = {(one.event, one.agency): one.rule for one in found}
     assert len(decided) == len(found), "an event has two receipts for one agency"
     assert decided == {(one.event_id, agency): verdict.rule for one in said for agency, verdict in one.verdicts.items()}
-    assert Counter(one.verdict for one in found) == Counter("withheld" if rule else "released" for rule in decided.values())
+    assert Counter(one.verdict for one in found) == Counter(
+        "withheld" if rule else "released" for rule in decided.values()
+    )
     messages = {one.message for one in found if one.verdict == "released"}
     assert len(messages) == sum(not rule for rule in decided.values())
 

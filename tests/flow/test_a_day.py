@@ -55,7 +55,9 @@ def hub(whole: Whole, day: ModuleType, today: date) -> Iterator[Whole]:
 
 def alerts(hub: Whole, visit: str) -> list[Posted]:
     """What the hospital got by HTTPS about a visit."""
-    return [one for one in hub.https.taken if one.path == "/great_western_hospital/alerts" and visit.encode() in one.body]
+    return [
+        one for one in hub.https.taken if one.path == "/great_western_hospital/alerts" and visit.encode() in one.body
+    ]
 
 
 def framed(hub: Whole, visit: str) -> list[Framed]:

@@ -78,7 +78,7 @@ class Whole:
     def post(self, agency: str, line: str, body: bytes, token: str = "") -> int:
         """Post a document with the agency's token, or another; the status of the answer."""
         token = token or doors.tokens(self.settings, [agency])[agency]
-        request = urllib.request.Request(  # noqa: S310  our own https address
+        request = urllib.request.Request(
             f"https://127.0.0.1:{self.hub.port('https')}/{agency}/{line}",
             data=body,
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},

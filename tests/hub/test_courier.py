@@ -1,4 +1,3 @@
-# ruff: noqa: S311  chance here is for failures, not for secrets
 """Couriers: nothing is lost or sent out of turn, whoever is rude and wherever the process dies."""
 
 from __future__ import annotations
