@@ -165,7 +165,8 @@ def test_what_is_planted_is_found(carried: Day, left_behind: dict[str, bytes]) -
     spellings = [
         name.upper().encode(), name.encode().hex().upper().encode(), base64.b64encode(b"x" + name.encode()),
         name.encode("utf-16-le"), b"999 000 0085", hashlib.sha256(number.encode()).digest(),
-        hashlib.md5(upn.encode(), usedforsecurity=False).hexdigest().encode(), base64.b64encode(b"xy" + number.encode()),
+        hashlib.md5(upn.encode(), usedforsecurity=False).hexdigest().encode(),
+        base64.b64encode(b"xy" + number.encode()),
     ]  # fmt: skip
     producer.init_transactions(20)
     producer.begin_transaction()
