@@ -6,7 +6,6 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
@@ -27,7 +26,7 @@ from hub.transports.kafka import consumer_settings, producer_settings
 BATCH = 2_000
 """Events to one transaction; `make bench` says what other figures cost."""
 BATCHES = 5
-"""Transactions to one poll: while one is committed, the next one's events are decided."""
+"""Transactions to one poll: while the records of one are sent, the next one's events are decided."""
 Message = Any  # confluent_kafka.Message, whose stub says None of what every consumed message has
 PATIENCE = 30.0  # seconds for one call to the brokers; after that its outcome is unknown and the producer is spent
 
@@ -39,10 +38,10 @@ def group_of(lane: str) -> str:
 
 class Relay:
     """
-    One lane of the relay: no transaction is ever open while it polls, and no two are open at once.
+    One lane of the relay, single-threaded: no transaction is ever open while it polls, and no two are open at once.
 
-    Whoever works on a batch has the producer to itself: a thread of its own waits for the commit, and meanwhile the
-    next batch of the same poll is decided, which needs neither producer nor consumer.
+    While librdkafka sends what was produced, the next batch of the same poll is decided. It is not decided in another
+    thread: commits call back for each record, and each call would wait for the interpreter's lock.
 
     After any error that is not retriable the producer is thrown away, never used again: librdkafka speaks the
     transaction protocol without KIP-890, so a late EndTxn of the old one could tear a transaction of its successor;
@@ -65,7 +64,6 @@ class Relay:
             consumer_settings(bootstrap, group_of(lane), instance=name, extra=extra) | {"queued.min.messages": 20_000}
         )
         self._producer: Producer | None = None
-        self._committing = ThreadPoolExecutor(1, thread_name_prefix=f"commit.{lane}")
         self._undelivered = 0
         self.carried = 0
 
@@ -85,7 +83,6 @@ class Relay:
                 if batch:
                     self._carry(batch, stop)
         finally:
-            self._committing.shutdown()
             self._consumer.close()
             note("relay", "stopped", lane=self._lane, count=self.carried)
 
@@ -180,8 +177,8 @@ class Relay:
     def _transact(
         self, records: Sequence[Record], offsets: list[TopicPartition], meanwhile: Sequence[Message] = ()
     ) -> list[Record]:
-        """One transaction of *records* and *offsets*; returns what comes of *meanwhile*, decided during the commit."""
-        producer, reader = self._opened(), self._consumer.consumer_group_metadata()
+        """One transaction of *records* and *offsets*; returns what comes of *meanwhile*, decided while it is sent."""
+        producer = self._opened()
         producer.begin_transaction()
         produce = producer.produce
         for topic, key, value, headers in records:
@@ -191,18 +188,14 @@ class Relay:
                     break
                 except BufferError:
                     producer.poll(0.05)
-        committed = self._committing.submit(self._commit, producer, offsets, reader)
-        try:
-            return self._decided(meanwhile)
-        finally:
-            wait([committed])
-            committed.result()
-
-    def _commit(self, producer: Producer, offsets: list[TopicPartition], reader: object) -> None:
-        self._again(lambda: producer.send_offsets_to_transaction(offsets, reader, PATIENCE))
+        decided = self._decided(meanwhile)
+        self._again(
+            lambda: producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), PATIENCE)
+        )
         self._again(lambda: producer.commit_transaction(PATIENCE))
         if self._undelivered:
             raise AssertionError("a transaction was committed though a record of it was not delivered")
+        return decided
 
     def _report(self, error: object, _message: object) -> None:
         if error is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, Producer
+from confluent_kafka import IsolationLevel, Producer
 from confluent_kafka.admin import AdminClient
 
 from hub import cluster, disclosure, topology
@@ -25,6 +25,7 @@ from hub.keys import Keys
 from hub.local_kafka import LocalKafka
 from hub.relay import Relay, group_of
 from hub.transports.kafka import Stored, lags, producer_settings, read_topic
+from hub.transports.kafka.groups import committed
 from hub.transports.kafka.reading import END, offsets, places
 from tests.broker.relayed import Said, attendances, message_id, referrals, subject_of
 from tests.conftest import ROOT
@@ -53,7 +54,7 @@ class World:
         self.relays: list[Running] = []
         self.admin = AdminClient(
             {"bootstrap.servers": bootstrap, "log_level": 0}
-        )  # kept: an answer is lost with who asked for it
+        )
         cluster.prepare(catalog, Running(folder / "state", bootstrap).settings, bootstrap)
 
     def relay(self, *words: str, state: str = "state") -> Running:
@@ -100,8 +101,8 @@ class World:
 
     def carried(self, lane: str) -> int:
         """How many offsets a lane has put behind it."""
-        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group_of(lane))])
-        return sum(max(0, one.offset) for one in asked[group_of(lane)].result().topic_partitions)
+        topics = cluster.relay_groups(self.catalog)[group_of(lane)]
+        return sum(committed(self.bootstrap, group_of(lane), places(self.admin, topics, 20), 20).values())
 
     def waiting(self, *lanes: str) -> int:
         """How many records lie before the lanes."""
@@ -241,8 +242,7 @@ def settled(world: World) -> None:
     stable = offsets(client, every, END, 20)
     assert stable == offsets(client, every, END, 20, IsolationLevel.READ_UNCOMMITTED), "a transaction is open"
     for group, topics in cluster.relay_groups(world.catalog).items():
-        asked = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
-        place = {(one.topic, one.partition): one.offset for one in asked.topic_partitions}
+        place = committed(world.bootstrap, group, [one for one in every if one[0] in topics], 20)
         for topic in topics:
             last = {stored.partition: stored.offset for stored in world.read(topic)}
             for partition, offset in last.items():

@@ -133,7 +133,7 @@ def test_an_event_is_committed_with_its_papers_before_it_is_answered(intake, log
     papers = Envelope.from_headers(record.headers)
     assert answer == Answer(events=1)
     assert record.topic == MOVES.topic
-    assert record.key == KEYS.pseudonym("child", SECRET).encode()
+    assert record.key == KEYS.subject(MOVES, {"child": SECRET}, otherwise="").encode()
     assert CATALOG.codec(MOVES).decode(record.value) == {"child": SECRET}
     assert (papers.id, papers.source, papers.type) == (
         KEYS.event_id("clinic", "moves", "m1", 0),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from hub.errors import TransportError
 from hub.log import note
-from hub.transports.kafka.clients import Extra, admin, trouble
-from hub.transports.kafka.reading import END, FIRST, offsets, places
+from hub.transports.kafka.clients import LOGGER, Extra, admin, consumer_settings, trouble
+from hub.transports.kafka.reading import END, FIRST, Place, offsets, places
 
 ATTEMPT_SECONDS = 5.0
 _IN_USE = KafkaError.UNKNOWN_MEMBER_ID  # what Kafka answers where a group has members, be it one that just stopped
@@ -46,7 +46,7 @@ def begin_groups(
         told = False
         while True:
             try:
-                begun += _begin(client, group, set(topics))
+                begun += _begin(client, bootstrap, group, set(topics), extra)
                 break
             except KafkaException as error:
                 if error.args[0].code() == _IN_USE and time.monotonic() > deadline:
@@ -60,10 +60,9 @@ def begin_groups(
     return begun
 
 
-def _begin(client: AdminClient, group: str, topics: set[str]) -> int:
+def _begin(client: AdminClient, bootstrap: str, group: str, topics: set[str], extra: Extra | None) -> int:
     every = places(client, topics, ATTEMPT_SECONDS)
-    asked = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=ATTEMPT_SECONDS)
-    have = {(one.topic, one.partition) for one in asked[group].result().topic_partitions or () if one.offset >= 0}
+    have = committed(bootstrap, group, every, ATTEMPT_SECONDS, extra)
     missing = [place for place in every if place not in have]
     if not missing:
         return 0
@@ -76,12 +75,38 @@ def _begin(client: AdminClient, group: str, topics: set[str]) -> int:
                 "see deploy/README.md, lost offsets"
             )
     wanted = [TopicPartition(topic, partition, first[topic, partition]) for topic, partition in missing]
-    begins = [ConsumerGroupTopicPartitions(group, wanted)]
-    begun = client.alter_consumer_group_offsets(begins, request_timeout=ATTEMPT_SECONDS)[group].result()
-    for one in begun.topic_partitions or ():
+    _set(client, group, wanted)
+    return len(missing)
+
+
+def _set(client: AdminClient, group: str, wanted: list[TopicPartition]) -> None:
+    asked = [ConsumerGroupTopicPartitions(group, wanted)]
+    answer = client.alter_consumer_group_offsets(asked, request_timeout=ATTEMPT_SECONDS)[group].result()
+    for one in answer.topic_partitions or ():
         if one.error is not None:  # said of each partition, not of the call
             raise KafkaException(one.error)
-    return len(missing)
+
+
+def committed(
+    bootstrap: str, group: str, of: Collection[Place], timeout: float, extra: Extra | None = None
+) -> dict[Place, int]:
+    """
+    The next offset of *group* in each of the places *of* where it has one; raises `KafkaException`.
+
+    Asked by a consumer that joins nothing: librdkafka's admin client takes the whole process down with it where the
+    group's coordinator is being made or moves (confluentinc/librdkafka#5040). What an open transaction is about to
+    commit is not waited for.
+    """
+    settings = consumer_settings(bootstrap, group, extra) | {"isolation.level": "read_uncommitted"}
+    consumer = Consumer(settings, logger=LOGGER)
+    try:
+        found = consumer.committed([TopicPartition(*place) for place in of], timeout=timeout) if of else []
+    finally:
+        consumer.close()
+    for one in found:
+        if one.error is not None:
+            raise KafkaException(one.error)
+    return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
 
 
 def seek_group(bootstrap: str, group: str, topic: str, partition: int, offset: int, extra: Extra | None = None) -> None:
@@ -92,7 +117,6 @@ def seek_group(bootstrap: str, group: str, topic: str, partition: int, offset: i
         end = offsets(client, [place], END, ATTEMPT_SECONDS)[place]
         if not first <= offset <= end:
             raise TransportError(f"{topic}/{partition} holds offsets {first} to {end}; {offset} is none of them")
-        wanted = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, partition, offset)])]
-        client.alter_consumer_group_offsets(wanted, request_timeout=ATTEMPT_SECONDS)[group].result()
+        _set(client, group, [TopicPartition(topic, partition, offset)])
     except KafkaException as error:
         raise trouble(error, f"setting an offset of {group} (is it stopped?)") from error

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, IsolationLevel, KafkaException
 
 from hub.transports.kafka.clients import Extra, admin, trouble
+from hub.transports.kafka.groups import committed
 from hub.transports.kafka.reading import END, FIRST, Place, looking, offsets, places, walk
 
 COUNTED = 1000
@@ -52,14 +52,17 @@ def lags(
     try:
         every = places(client, {topic for topics in groups.values() for topic in topics}, timeout)
         # Committed offsets before the ends, so that a group that moves meanwhile is never ahead of its topic.
-        committed = {group: _committed(client, group, timeout) for group in groups}
+        reached = {
+            group: committed(bootstrap, group, [place for place in every if place[0] in topics], timeout, extra)
+            for group, topics in groups.items()
+        }
         first = offsets(client, every, FIRST, timeout)
         end = offsets(client, every, END, timeout)
         high = offsets(client, every, END, timeout, IsolationLevel.READ_UNCOMMITTED)
     except KafkaException as error:
         raise trouble(error, "asking for offsets") from error
     own = {
-        (group, place): committed[group].get(place)
+        (group, place): reached[group].get(place)
         for group, topics in sorted(groups.items())
         for place in every
         if place[0] in topics
@@ -111,9 +114,3 @@ def _behind(
             count, oldest = found.get(place, (0, stored.time))
             found[place] = (count + 1, oldest)
     return found
-
-
-def _committed(client: AdminClient, group: str, timeout: float) -> dict[Place, int]:
-    asked = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=timeout)
-    found = asked[group].result().topic_partitions
-    return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
