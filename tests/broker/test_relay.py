@@ -52,9 +52,7 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "secret").write_bytes(SECRET)
         self.relays: list[Running] = []
-        self.admin = AdminClient(
-            {"bootstrap.servers": bootstrap, "log_level": 0}
-        )
+        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         cluster.prepare(catalog, Running(folder / "state", bootstrap).settings, bootstrap)
 
     def relay(self, *words: str, state: str = "state") -> Running:
