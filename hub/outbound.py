@@ -101,12 +101,8 @@ class _Headers:
         return (*own, ("ce_hubaddress", address.encode())) if address else own
 
 
-class _Papers(NamedTuple):
-    """What the recipients' papers need of an event's: its id and when the hub took it in, also as `stamp` writes it."""
-
-    id: str
-    time: datetime
-    stamp: bytes
+_Papers = tuple[str, datetime, bytes]
+"""What the recipients' papers need of an event's: its id and when the hub took it in, also as `stamp` writes it."""
 
 
 class Desk:
@@ -133,7 +129,8 @@ class Desk:
         papers = _papers(record.headers)
         view = self.view.read(value)
         at = _stamped(now)
-        carried = Carried([], [])
+        records: list[Record] = []
+        receipts: list[Receipt] = []
         for route in self.routes:
             decision = decide(view, route.policy, self.stream, now=now)
             sent = decision.rule if isinstance(decision, Withheld) else self._released(route, value, key, papers)
@@ -141,11 +138,11 @@ class Desk:
             if isinstance(sent, str):
                 rule = sent
             else:
-                carried.records.append(sent.record)
-                message, digest_sent = sent.message, hashlib.sha256(sent.record.value or b"").hexdigest()
-            carried.receipts.append(
+                released, message, digest_sent = sent
+                records.append(released)
+            receipts.append(
                 Receipt(
-                    papers.id,
+                    papers[0],
                     self.stream.name,
                     route.agency,
                     "withheld" if rule else "released",
@@ -158,10 +155,11 @@ class Desk:
                     at,
                 )
             )
-        return carried
+        return Carried(records, receipts)
 
-    def _released(self, route: Route, value: bytes, key: bytes, papers: _Papers) -> _Sent | str:
-        """The record for one agency, or the rule that kept it back after all."""
+    def _released(self, route: Route, value: bytes, key: bytes, papers: _Papers) -> tuple[Record, str, str] | str:
+        """The record for one agency, its message id and its value's hash; or the rule that kept it back after all."""
+        event_id, time, stamped = papers
         try:
             values = route.projection.project(value)
             address = ""
@@ -169,21 +167,16 @@ class Desk:
                 address = pick(values, route.hearing.addressed_by) or route.hearing.otherwise or ""
                 if not address:
                     return f"address.{route.hearing.addressed_by}"
-            message = route.message.digest(papers.id.encode())
+            message = route.message.digest(event_id.encode())
             if route.json:
-                body = json_format.render(values, papers=route.papers(message, papers.time, address))
+                body = json_format.render(values, papers=route.papers(message, time, address))
             else:
                 body = route.projection.encode(values)
-            headers = self._headers[route.agency].of(message, papers.stamp, address)
+            headers = self._headers[route.agency].of(message, stamped, address)
             subject = route.subject.digest(key).encode()
         except Exception as error:  # noqa: BLE001  whatever goes wrong here, the event stays with us
             return f"fields.{type(error).__name__.lower()}"
-        return _Sent(Record(route.topic, subject, body, headers), message)
-
-
-class _Sent(NamedTuple):
-    record: Record
-    message: str
+        return Record(route.topic, subject, body, headers), message, hashlib.sha256(body).hexdigest()
 
 
 _STAMP = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z").fullmatch
@@ -197,7 +190,7 @@ def _papers(headers: Headers | list[tuple[str, bytes]]) -> _Papers:
     written = have["ce_time"]
     time = datetime.fromisoformat(written.decode())
     # What is in the hub's own spelling already need not be spelt again; anything else is not passed on.
-    return _Papers(have["ce_id"].decode(), time, written if _STAMP(written) else stamp(time).encode())
+    return (have["ce_id"].decode(), time, written if _STAMP(written) else stamp(time).encode())
 
 
 @lru_cache(maxsize=8)

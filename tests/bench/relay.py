@@ -149,13 +149,12 @@ def one_more_agency(catalog: Catalog, records: list[Record]) -> float:
     stream, now, chosen = catalog.by_topic[records[0].topic], datetime.now(UTC), records[:100]
     both = (catalog, bystander(catalog))
     ratios = []
-    for _ in range(15):  # desks made anew each time: where their objects lie in memory makes two of a hundred
+    for _ in range(60):  # desks made anew each time: where their objects lie in memory makes two of a hundred
         desks = [Desk(each, stream, Keys(SECRET)) for each in both]
-        best = [9e9, 9e9]
-        for turn in range(60):  # the best of many short turns, taken by turns: what else the machine does falls on both
-            for which in (0, 1) if turn % 2 else (1, 0):
-                best[which] = min(best[which], carried(desks[which], chosen, now))
-        ratios.append(best[1] / best[0])
+        for turn in range(30):  # many short turns, taken by turns: what else the machine does falls on both
+            first, second = desks if turn % 2 else desks[::-1]
+            one, other = carried(first, chosen, now), carried(second, chosen, now)
+            ratios.append(other / one if turn % 2 else one / other)
     return statistics.median(ratios) - 1
 
 

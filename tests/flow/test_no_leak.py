@@ -67,7 +67,8 @@ def odd(day: ModuleType, today: date) -> Iterator[Odd]:
     yield Odd(*line, json.dumps(referral).encode())
     arrival = day.adt(today, 90, "A04", NHS_NUMBER, f"{NAME} Zoë", "20190514").decode()
     line = ("great_western_hospital", "adt", "odd.hl7")
-    yield Odd(*line, arrival.replace("|GWH", f"|{NHS_NUMBER}").encode())
+    for _ in range(2):  # the same message again
+        yield Odd(*line, arrival.replace("|GWH", f"|{NHS_NUMBER}").encode())
     yield Odd(*line, arrival.replace("ADT^A04^ADT_A01", f"{NAME}^{NHS_NUMBER}").encode())
     yield Odd(*line, arrival.replace("PID|1", f"{NAME}|{NHS_NUMBER}").encode())
     yield Odd(*line, arrival.replace("20190514", NAME).replace("0090", "0091").encode())

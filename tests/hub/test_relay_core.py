@@ -451,17 +451,38 @@ def test_nothing_is_carried_of_partitions_that_were_taken(carrying, catalog):
     broker = carrying.broker
     broker.faults["commit"] = [fault(KafkaError._TIMED_OUT)]
     broker.assigned = False
-    moved = relay.Relay._moved
+    rewind = relay.Relay._rewind
 
-    def then_stop(self, offsets):
+    def taken(self):
         broker.committed = 8  # what another has carried meanwhile
-        return moved(self, offsets)
+        rewind(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relay.Relay, "_moved", then_stop)
+        patch.setattr(relay.Relay, "_rewind", taken)
         carrying(8)
 
     assert surnames(broker, catalog) == []
+
+
+def test_what_kafka_cannot_say_yet_is_asked_again_before_anything_is_carried(carrying, catalog):
+    """The commit's answer was lost, it had succeeded, and two questions about it fail: still each event once."""
+    broker = carrying.broker
+    broker.faults["commit"] = [fault(KafkaError._TIMED_OUT)]
+    broker.commits_all_the_same = True
+    broker.faults["seek"] = [fault(KafkaError._TRANSPORT), fault(KafkaError._TIMED_OUT)]
+    carrying(20)
+
+    assert surnames(broker, catalog) == [f"S{n}" for n in range(20)]
+    assert broker.said.count("seek") == 3
+
+
+def test_a_transaction_that_kafka_ended_for_its_age_is_no_rival(carrying, catalog, monkeypatch):
+    """A process that slept past its transaction's time goes on by itself; nobody took over from it."""
+    monkeypatch.setattr(relay, "TRANSACTION_SECONDS", -1.0)
+    carrying.broker.faults["commit"] = [fault(KafkaError.INVALID_PRODUCER_EPOCH)]
+    broker = carrying(4)
+
+    assert surnames(broker, catalog) == [f"S{n}" for n in range(4)]
 
 
 @pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH])
