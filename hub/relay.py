@@ -68,6 +68,7 @@ class Relay:
         self._producer: Producer | None = None
         self._undelivered = 0
         self._began = time.monotonic()
+        self._failures = 0  # since something was last committed
         self.carried = 0
 
     def run(self, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
@@ -114,6 +115,7 @@ class Relay:
                 self._go_back(error, stop)
                 return
             self.carried += len(batch)
+            self._failures = 0
 
     def _go_back(self, error: KafkaException, stop: threading.Event) -> None:
         """
@@ -124,14 +126,14 @@ class Relay:
         on, so that nothing is left out, nothing is published twice, and whoever was put out of the group joins again.
         """
         self._spend(error)
-        pause = 0.1
-        while not stop.is_set():
+        self._failures += 1
+        pause = min(0.1 * 2 ** min(self._failures, 6), 5.0)
+        while not stop.wait(pause):
             try:
                 self._opened()
                 self._rewind()
             except KafkaException as again:
                 self._spend(again)
-                stop.wait(pause)
                 pause = min(pause * 2, 5.0)
             else:
                 return
@@ -237,7 +239,8 @@ class Relay:
 
     def _rewind(self) -> None:
         """Back to what is committed, on every partition we hold."""
-        for partition in self._consumer.committed(self._consumer.assignment(), timeout=PATIENCE):
+        held = self._consumer.assignment()
+        for partition in self._consumer.committed(held, timeout=PATIENCE) if held else ():
             if partition.offset >= 0:
                 self._consumer.seek(partition)
 
