@@ -68,9 +68,15 @@ class Catalog:
         return {stream.topic: stream for stream in self.streams.values()}
 
     def codec(self, stream: Stream) -> Codec:
-        """What writes and reads *stream* on its own topic."""
-        schema = schema_of(stream)
-        return Codec(self.id_of(stream.topic, schema), schema)
+        """What writes and reads *stream* on its own topic; made once."""
+        if stream.name not in self._codecs:
+            schema = schema_of(stream)
+            self._codecs[stream.name] = Codec(self.id_of(stream.topic, schema), schema)
+        return self._codecs[stream.name]
+
+    @cached_property
+    def _codecs(self) -> dict[str, Codec]:
+        return {}
 
     def line(self, agency: str, name: str) -> Line:
         """One line of what an agency says; raises CatalogError, with what there is, where there is no such line."""

@@ -7,7 +7,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 from rich.console import Console
@@ -15,6 +15,7 @@ from rich.console import Console
 from hub import __version__, log
 from hub.errors import CatalogError, HubError
 from hub.settings import Settings
+from hub.stream import Lane
 
 if TYPE_CHECKING:
     from hub.catalog import Catalog
@@ -141,7 +142,7 @@ PROCESSES = ("gateway", "relay", "watches", "couriers")
 @click.argument("what", nargs=-1)
 @click.option("--once", is_flag=True, help="Carry the files named, in memory, print what came of them, and end.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="With --once: write deliveries there.")
-@click.option("--lane", type=click.Choice(["urgent", "routine"]), help="relay: only this lane; default both.")
+@click.option("--lane", type=click.Choice(get_args(Lane)), help="relay: only this lane; default both.")
 def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -> None:
     r"""
     Carry, until Ctrl-C: all processes together, or the one named.
@@ -214,8 +215,7 @@ def _all(settings: Settings) -> None:
     loaded, bootstrap = _catalog(), _bootstrap(settings)
     made = cluster.prepare(loaded, settings, bootstrap)
     log.note("run", "topics ready", count=len(made))
-    every = (("gateway",), ("watches",), ("couriers",), *(("relay", "--lane", lane) for lane in cluster.LANES))
-    supervisor = Supervisor(settings, every)
+    supervisor = Supervisor(settings, cluster.PROCESSES)
     on_stop(supervisor.stop)
     supervisor.start()
     try:
@@ -227,15 +227,16 @@ def _all(settings: Settings) -> None:
 
 def _one(process: str, settings: Settings, lane: str | None) -> None:
     from hub import cluster  # noqa: PLC0415
+    from hub.supervise import announce, leashed, on_stop  # noqa: PLC0415
 
     loaded, bootstrap = _catalog(), _bootstrap(settings)
-    cluster.prepare(loaded, settings, bootstrap)
+    if not leashed():  # whoever started this process has made the cluster ready for all of them
+        cluster.prepare(loaded, settings, bootstrap)
     if process == "relay":
         from hub.relaying import relay  # noqa: PLC0415
 
         relay(loaded, settings, bootstrap, (lane,) if lane else cluster.LANES)
         return
-    from hub.supervise import announce, on_stop  # noqa: PLC0415
 
     async def serve() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()

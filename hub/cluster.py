@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import get_args
 
 from hub.catalog import Catalog
 from hub.courier import group_of as courier_group
 from hub.relay import group_of as relay_group
 from hub.settings import Settings
+from hub.stream import Lane
 from hub.topology import topics
 from hub.transports.kafka import Lag, TopicWanted, begin_groups, ensure_topics, lags
 
-LANES = ("urgent", "routine")
+LANES: tuple[Lane, ...] = get_args(Lane)
+PROCESSES = (("gateway",), ("watches",), ("couriers",), *(("relay", "--lane", lane) for lane in LANES))
+"""What `hub run` runs: the words after it, for each process."""
 
 
 def prepare(catalog: Catalog, settings: Settings, bootstrap: str) -> list[str]:

@@ -66,7 +66,8 @@ class Intake:
         self._commit = commit
         self._inbox = inbox
         self._clock = clock
-        self._codecs = {stream.name: catalog.codec(stream) for stream in catalog.streams.values()}
+        for stream in catalog.streams.values():
+            catalog.codec(stream)  # made now: what is wrong with one is told at start, not by the first message
         self._busy: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def receive(self, agency: str, line: str, data: bytes) -> Answer:
@@ -124,7 +125,7 @@ class Intake:
         source = f"/{line.agency.key}/{line.name}"
         papers = Envelope(outcome.id, source, stream.topic, now, traceparent(outcome.id))
         key = self._keys.subject(stream, values, otherwise=outcome.id)
-        return [Record(stream.topic, key.encode(), self._codecs[stream.name].encode(values), papers.headers())]
+        return [Record(stream.topic, key.encode(), self._catalog.codec(stream).encode(values), papers.headers())]
 
     def _quarantined(self, line: Line, refusal: Refusal, now: datetime) -> Record:
         """What was refused, sealed; its headers say why and where, and nothing of what it said."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from hub.agency import Door
 from hub.catalog import Catalog
 from hub.disclosure import Receipt
-from hub.envelope import Envelope, Record, traceparent
+from hub.envelope import Envelope, Record
 from hub.errors import CatalogError
 from hub.intake import Clock, Intake, now_in_utc
 from hub.keys import Keys
@@ -21,7 +21,7 @@ from hub.outbound import Desk, Letter, open_letter, render
 from hub.stream import Stream
 from hub.transports import Answer
 from hub.transports.memory import MemoryInbox, MemoryLog
-from hub.watch import Memory, Watch
+from hub.watch import Memory, Watch, record_of
 
 ODD = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -125,11 +125,8 @@ class Once:
         caught_up = not memory.doubts
         judged = watch.judge(values, memory.state, papers, now=self._clock(), caught_up=caught_up)
         for index, event in enumerate(judged):
-            event_id = self.keys.event_id(f"watch.{watch.name}", emits.name, papers.id, index)
-            said = event.model_dump()
-            envelope = Envelope(event_id, f"/watch/{watch.name}", emits.topic, papers.time, traceparent(event_id))
-            key = self.keys.subject(emits, said, otherwise=event_id).encode()
-            self.log.append([Record(emits.topic, key, self.catalog.codec(emits).encode(said), envelope.headers())])
+            value = self.catalog.codec(emits).encode(event.model_dump())
+            self.log.append([record_of(watch, emits, self.keys, papers, index, event, value)])
 
     def deliver(self) -> Outcome:
         """Render everything that was released, as the couriers would."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -74,7 +74,7 @@ class Policy(Shape):
     @cached_property
     def ends(self) -> datetime:
         """The first moment at which nothing is released any more: midnight in England after the last day."""
-        return datetime.combine(self.expires + timedelta(days=1), time(), ENGLAND)
+        return datetime.combine(self.expires + timedelta(days=1), time(), ENGLAND).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,9 @@ class Relay:
         """
         note("relay", "carrying", lane=self._lane, count=len(self._desks))
         gc.freeze()  # the catalog stays as long as the process: no need to look through it for garbage
-        self._opened()  # at once: until a killed predecessor's transaction is fenced, its offsets are not to be had
-        self._consumer.subscribe(list(self._desks), on_assign=lambda _consumer, _partitions: ready())
         try:
+            self._opened()  # at once: until a killed predecessor's transaction is fenced, its offsets are not to be had
+            self._consumer.subscribe(list(self._desks), on_assign=lambda _consumer, _partitions: ready())
             while not stop.is_set():
                 batch = self._poll()
                 if batch:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from hub.envelope import Envelope
-from hub.stream import Event
+from hub.envelope import Envelope, Record
+from hub.keys import Keys
+from hub.stream import Event, Stream
 
 State = dict[str, Any]
 MOST_DOUBTS, MORE_DOUBTS = 100, "more"
@@ -47,6 +48,22 @@ class Watch:
     emits: str
     remember: Remember
     judge: Judge
+
+
+def record_of(
+    watch: Watch, stream: Stream, keys: Keys, papers: Envelope, position: int, event: Event, value: bytes
+) -> Record:
+    """
+    The record of one *event* that *watch* emits on *stream*; *value* are its bytes, *papers* the judged event's own.
+
+    The id follows from the judged event and the *position* among what came of it, so that judging again is the same
+    event; the judged event's trace goes on.
+    """
+    own = keys.event_id(f"watch.{watch.name}", watch.emits, papers.id, position)
+    trace = "-".join((*papers.trace.split("-")[:2], own[:16], "01"))
+    envelope = Envelope(id=own, source=f"/watch/{watch.name}", type=stream.topic, time=papers.time, trace=trace)
+    key = keys.subject(stream, event.model_dump(), otherwise=own).encode()
+    return Record(stream.topic, key, value, envelope.headers())
 
 
 @dataclass(frozen=True, slots=True)

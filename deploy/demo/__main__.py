@@ -140,8 +140,7 @@ async def _on_kafka(settings: Settings, bootstrap: str) -> int:
     made = await asyncio.to_thread(cluster.prepare, catalog, settings, bootstrap)
     step(f"{len(made)} topics made" if made else "every topic is there already")
     before = await asyncio.to_thread(_ends, catalog, settings, bootstrap)
-    every = (("gateway",), ("watches",), ("couriers",), *(("relay", "--lane", lane) for lane in cluster.LANES))
-    supervisor = Supervisor(settings, every, log=settings.path("logs", "hub.log"))
+    supervisor = Supervisor(settings, cluster.PROCESSES, log=settings.path("logs", "hub.log"))
     supervisor.start()
     try:
         await asyncio.to_thread(supervisor.wait_ready, PATIENCE, lambda name: step(f"{name} is ready"))
@@ -219,14 +218,13 @@ async def _taken(folder: Path) -> None:
 async def _settled(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends, day: list[Sending]) -> None:
     """Until every arrival has its verdict, no group is behind and the ledger holds nothing that still has to go."""
     arrivals = sum(b"ADT^A04" in sending.data or b"ADT^A01" in sending.data for sending in day)
-    alerts = next(stream.topic for stream in catalog.streams.values() if stream.name == "hospital_alert")
+    alerts = catalog.streams["hospital_alert"].topic
     ledger, started = Ledger(engine(settings.database)), time.monotonic()
-    couriers = [agency for agency, hearing in _by_courier(catalog)]
     while True:
         verdicts = len(await asyncio.to_thread(_since, settings, bootstrap, alerts, before))
         rows = await asyncio.to_thread(cluster.behind, catalog, settings, bootstrap)
         waiting = sum(row.lag for row in rows)
-        open_ = sum(ledger.counts(agency).get(state, 0) for agency in couriers for state in ("PENDING", "ATTEMPT"))
+        open_ = sum(ledger.counts(agency)[state] for agency in catalog.agencies for state in ("PENDING", "ATTEMPT"))
         if verdicts >= arrivals and waiting == 0 and open_ == 0:
             step(f"everything settled {time.monotonic() - started:.1f} s after the last message")
             return
@@ -234,11 +232,6 @@ async def _settled(catalog: Catalog, settings: Settings, bootstrap: str, before:
             raise HubError(f"not settled: {verdicts} of {arrivals} verdicts, {waiting} waiting, {open_} to deliver; "
                            f"see {settings.path('logs', 'hub.log')}")  # fmt: skip
         await asyncio.sleep(0.3)
-
-
-def _by_courier(catalog: Catalog) -> list[tuple[str, str]]:
-    return [(agency.key, name) for agency in catalog.agencies.values() for name, hearing in agency.hears.items()
-            if hearing.doors[0].by != "kafka"]  # fmt: skip
 
 
 def _tell(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends) -> None:

@@ -15,7 +15,7 @@ from hub.errors import MessageError, NotUnderstood, TransportError, Unreadable
 from hub.keys import Keys
 from hub.stream import Stream
 from hub.topology import WATCHES
-from hub.watch import MORE_DOUBTS, Memory, Watch
+from hub.watch import MORE_DOUBTS, Memory, Watch, record_of
 from hub.watches.wire import Wire
 
 UNREADABLE_MEMORY = "memory"  # the doubt that stands where what was held of a key could not be opened
@@ -132,17 +132,8 @@ class Watching:
         stream = self.emitted
         if not isinstance(event, stream.event):
             raise NotUnderstood("not-its-stream", self.watch.name, "the watch yields what its `emits` does not hold")
-        values = event.model_dump()
-        own = self.keys.event_id(f"watch.{self.watch.name}", self.watch.emits, papers.id, position)
-        envelope = Envelope(
-            id=own,
-            source=f"/watch/{self.watch.name}",
-            type=stream.topic,
-            time=papers.time,
-            trace="-".join((*papers.trace.split("-")[:2], own[:16], "01")),  # the attendance's trace goes on
-        )
-        key = self.keys.subject(stream, values, otherwise=own).encode()
-        return Record(stream.topic, key, self.wire.write(stream, values), envelope.headers())
+        value = self.wire.write(stream, event.model_dump())
+        return record_of(self.watch, stream, self.keys, papers, position, event, value)
 
     def recall(self, key: bytes) -> Memory:
         """What is held under *key*; in doubt where it cannot be opened."""

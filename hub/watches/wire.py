@@ -21,14 +21,11 @@ class Wire:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._writers: dict[str, Codec] = {}
         self._readers: dict[tuple[str, bytes], Codec] = {}
 
     def write(self, stream: Stream, values: Mapping[str, Any]) -> bytes:
         """The bytes of *values*; raises ValueError or TypeError where they do not fit the schema."""
-        if stream.topic not in self._writers:
-            self._writers[stream.topic] = self._catalog.codec(stream)
-        return self._writers[stream.topic].encode(values)
+        return self._catalog.codec(stream).encode(values)
 
     def read(self, stream: Stream, data: bytes) -> dict[str, Any]:
         """The values in *data*; raises Unreadable where they are not this stream's."""
