@@ -227,11 +227,10 @@ def _all(settings: Settings) -> None:
 
 def _one(process: str, settings: Settings, lane: str | None) -> None:
     from hub import cluster  # noqa: PLC0415
-    from hub.supervise import announce, leashed, on_stop  # noqa: PLC0415
+    from hub.supervise import announce, on_stop  # noqa: PLC0415
 
     loaded, bootstrap = _catalog(), _bootstrap(settings)
-    if not leashed():  # whoever started this process has made the cluster ready for all of them
-        cluster.prepare(loaded, settings, bootstrap)
+    cluster.prepare(loaded, settings, bootstrap)
     if process == "relay":
         from hub.relaying import relay  # noqa: PLC0415
 

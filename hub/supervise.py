@@ -23,11 +23,6 @@ STOP_SECONDS = 30.0
 LEASH = "HUB_LEASHED"
 
 
-def leashed() -> bool:
-    """Whether `hub run` started this process; asked before `on_stop`, which takes the leash up."""
-    return bool(os.environ.get(LEASH))
-
-
 def on_stop(call: Callable[[], object]) -> None:
     """
     Have *call* made on SIGTERM and Ctrl-C, and, for a process that `hub run` started, when `hub run` itself is gone.
