@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from hub import kafka_jars, local_kafka
-from hub.cli import PROCESSES
+from hub.cli.carrying import PROCESSES
 from hub.settings import PASSED_TO_KAFKA, Settings
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,70 @@
+"""Ground: what every verb of the command line stands on: the group, its console, the catalog and the cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from hub import __version__
+from hub.errors import CatalogError, HubError
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from hub.catalog import Catalog
+
+console = Console(soft_wrap=True, highlight=False)
+NONE_RUNS = "no Kafka: set HUB_BOOTSTRAP_SERVERS, or start a local one with `hub kafka up`"
+
+
+class _Group(click.Group):
+    """Turns the hub's own errors into a message and exit code 1; a traceback is for faults nobody foresaw."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CatalogError as error:
+            for finding in error.findings:
+                click.echo(str(finding), err=True)
+            ctx.exit(1)
+        except HubError as error:
+            click.echo(f"hub: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="hub")
+def main() -> None:
+    r"""
+    Share information about children between agencies: only what is relevant, only to those named.
+
+    \b
+    Begin with:
+      hub check                     is everything that is written here sound?
+      hub run --once FILES…         what would each agency receive of these files? (no Kafka needed)
+      hub kafka up                  a real Apache Kafka on this machine
+      hub run                       carry: gateway, relay, watches and couriers, until Ctrl-C
+      hub lag                       who is waiting for what?
+
+    Settings come from the environment; see deploy/settings.example.env.
+    """
+
+
+def sound() -> Catalog:
+    """The catalog, where nothing is wrong in it that the hub would trip over."""
+    from hub import catalog, check  # noqa: PLC0415
+
+    return check.sound(catalog.look())
+
+
+def bootstrap_of(settings: Settings) -> str:
+    """Where the cluster is; raises HubError where none was named and no local one runs."""
+    from hub.local_kafka import LocalKafka  # noqa: PLC0415
+
+    if settings.bootstrap_servers:
+        return settings.bootstrap_servers
+    status = LocalKafka(settings.state).status()
+    if not status.running:
+        raise HubError(NONE_RUNS)
+    return status.bootstrap
