@@ -9,7 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from hub import cli
+from hub import __version__, cli
+from hub.cli import carrying
 from hub.errors import TransportError
 
 REFERRAL = "connectors/mash_front_door/examples/referrals/neglect_told_by_a_school.json"
@@ -76,7 +77,7 @@ def test_the_first_page_is_where_to_begin(hub):
 
 def test_the_version_is_told(hub):
     """As pip knows it."""
-    assert hub("--version").output == f"hub, version {cli.__version__}\n"
+    assert hub("--version").output == f"hub, version {__version__}\n"
 
 
 def test_a_sound_house_checks_out(house, hub):
@@ -248,7 +249,7 @@ def test_the_worlds_trouble_is_a_message(hub, monkeypatch):
     def away(_settings):
         raise TransportError("Kafka does not answer")
 
-    monkeypatch.setattr(cli, "_bootstrap", away)
+    monkeypatch.setattr(carrying, "bootstrap_of", away)
 
     result = hub("run", "gateway")
 
