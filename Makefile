@@ -24,8 +24,9 @@ bench: .venv/ready ## Measurements, each as a ratio against a baseline in the sa
 	@$(RUN) -m tests.bench.hl7
 	@$(RUN) -m tests.bench.relay
 
-prove: .venv/ready ## The campaigns too long for `make test`: the same tests with larger counts.
+prove: .venv/ready ## The campaigns too long for `make test`: the same tests with larger counts, and defects seeded into the gate.
 	@HUB_PROVE=1 $(RUN) -m pytest tests/properties tests/broker tests/flow --timeout=3600
+	@HUB_PROVE=1 $(RUN) -m tests.mutations
 
 lock: .venv/ready ## Pin what pyproject.toml asks for, with hashes.
 	@$(RUN) deploy/lock.py

@@ -168,7 +168,7 @@ class Codec:
         """The bytes of *values*; raises ValueError or TypeError where they do not fit the schema."""
         out = io.BytesIO()
         out.write(self.prefix)
-        fastavro.schemaless_writer(out, self.writer, values)
+        fastavro.schemaless_writer(out, self.writer, values, disable_tuple_notation=True)
         return out.getvalue()
 
     def decode(self, data: bytes) -> dict[str, Any]:

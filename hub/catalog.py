@@ -16,12 +16,16 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, Field, ValidationError
 
 from hub.agency import Agency
+from hub.approvals import FILE as APPROVALS
+from hub.approvals import Approvals
 from hub.avro import Codec, schema_of
-from hub.document import Document, Finding, read
+from hub.document import Document, Finding, parse, read
 from hub.errors import CatalogError
 from hub.inbound import Line
 from hub.policy import Policy, Shape
+from hub.promises import Notice
 from hub.schema_lock import SchemaLock, undocumented
+from hub.standing import Standing
 from hub.stream import Stream
 from hub.watch import Watch
 
@@ -34,6 +38,10 @@ class Keeping(Shape):
     because: str = Field(min_length=12, description="Why topics are kept like this.")
     retention: str = Field(pattern=r"^(forever|[1-9]\d{0,4} (hours|days))$", description="How long.")
     compact: bool = Field(default=False, description="Whether the newest record of each key outlives the rest.")
+    superseded: str | None = Field(
+        default=None, pattern=r"^[1-9]\d{0,4} (hours|days)$",
+        description="Compacted: how long what a newer record superseded stays at the least.",
+    )  # fmt: skip
     partitions: int = Field(ge=1, le=200, description="How many partitions.")
 
 
@@ -46,8 +54,9 @@ class Catalog:
     policies: Mapping[str, Policy]
     watches: Mapping[str, Watch]
     keeping: Mapping[str, Keeping]
-    notice: tuple[str, ...]
+    notice: Notice | None
     lock: SchemaLock
+    approvals: Mapping[str, Approvals] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -67,6 +76,11 @@ class Catalog:
         """The stream of each of the hub's own topics."""
         return {stream.topic: stream for stream in self.streams.values()}
 
+    @cached_property
+    def standing(self) -> tuple[Stream, ...]:
+        """The streams that say what decides who may hear of a child (`hub.standing`)."""
+        return tuple(stream for stream in self.streams.values() if issubclass(stream.event, Standing))
+
     def codec(self, stream: Stream) -> Codec:
         """What writes and reads *stream* on its own topic; made once."""
         if stream.name not in self._codecs:
@@ -85,7 +99,8 @@ class Catalog:
             lines = ", ".join(f"{a.key}/{one}" for a in self.agencies.values() for one in a.says)
             raise CatalogError([f"nobody says {agency}/{name}; there is: {lines}"])
         understand = getattr(importlib.import_module(f"connectors.{agency}.inbound"), name)
-        return Line(known, name, understand, tuple(self.streams[into] for into in known.says[name].into))
+        streams = tuple(self.streams[into] for into in known.says[name].into)
+        return Line(known, name, understand, streams, frozenset(self.agencies))
 
     def renderer(self, agency: str, name: str) -> Callable[..., Any] | None:
         """The function *name* of an agency's outbound.py, where it has one."""
@@ -120,16 +135,19 @@ def look() -> Catalog:
     streams, watches = reader.streams()
     agencies: dict[str, Agency] = {}
     policies: dict[str, Policy] = {}
+    approvals: dict[str, Approvals] = {}
     connectors = folder_of("connectors")
     for folder in reader.folders("connectors", "agency.yaml"):
         agency = reader.shape(Agency, folder / "agency.yaml", f"connectors/{folder.name}/agency.yaml")
         if agency is not None:
             agencies[folder.name] = agency.model_copy(update={"key": folder.name})
-        if (folder / "policy.yaml").exists():
-            policy = reader.shape(Policy, folder / "policy.yaml", f"connectors/{folder.name}/policy.yaml")
-            if policy is not None:
-                version = hashlib.sha256((folder / "policy.yaml").read_bytes()).hexdigest()[:16]
-                policies[folder.name] = policy.model_copy(update={"version": version})
+        policy = reader.policy(folder)
+        if policy is not None:
+            policies[folder.name] = policy
+        if (folder / APPROVALS).exists():
+            read_of = reader.shape(Approvals, folder / APPROVALS, f"connectors/{folder.name}/{APPROVALS}")
+            if read_of is not None:
+                approvals[folder.name] = read_of
     topics = folder_of("topics")
     return Catalog(
         streams=streams,
@@ -137,11 +155,31 @@ def look() -> Catalog:
         policies=policies,
         watches=watches,
         keeping=reader.keeping(topics / "keeping.yaml"),
-        notice=reader.notice(connectors / "notice.yaml"),
+        notice=reader.shape(Notice, connectors / "notice.yaml", "connectors/notice.yaml"),
         lock=reader.lock(topics),
+        approvals=approvals,
         documents=reader.documents,
         findings=tuple(reader.findings),
     )
+
+
+def policies_in(folder: Path) -> tuple[dict[str, Policy], dict[str, Document], list[Finding]]:
+    """The policies in *folder*, laid out as connectors/ is; their documents; and a finding for what cannot be read."""
+    reader = _Reader()
+    found = {one.name: reader.policy(one) for one in sorted(folder.iterdir()) if one.name.isidentifier()}
+    return {name: policy for name, policy in found.items() if policy is not None}, reader.documents, reader.findings
+
+
+def shaped(model: type[Model], content: bytes, place: str) -> tuple[Model | None, tuple[Finding, ...]]:
+    """What the YAML file at *place* would say if *content* stood in it, by the same checks, and what is wrong in it."""
+    reader, document = _Reader(), parse(content, place)
+    found = None if document.faults else reader.validated(model, document, (), document.value)
+    return found, (*document.faults, *reader.findings)
+
+
+def version_of(content: bytes) -> str:
+    """The version of a policy.yaml: 16 hexadecimal digits of the SHA-256 of its bytes."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 class _Reader:
@@ -214,18 +252,25 @@ class _Reader:
 
     def shape(self, model: type[Model], path: Path, place: str) -> Model | None:
         document = self.document(path, place)
-        return None if document.faults else self._validated(model, document, (), document.value)
+        return None if document.faults else self.validated(model, document, (), document.value)
+
+    def policy(self, folder: Path) -> Policy | None:
+        """What the agency of *folder* may hear, with its version; None where it hears nothing, or cannot be read."""
+        path = folder / "policy.yaml"
+        if not path.exists():
+            return None
+        place = f"connectors/{folder.name}/policy.yaml"
+        policy = self.shape(Policy, path, place)
+        if policy is None:
+            return None
+        # Of what was read, not of the file as it is now: an approval is of one content.
+        return policy.model_copy(update={"version": version_of(self.documents[place].content)})
 
     def keeping(self, path: Path) -> dict[str, Keeping]:
         document = self.document(path, "topics/keeping.yaml")
         entries = document.value if isinstance(document.value, dict) else {}
-        found = {name: self._validated(Keeping, document, (name,), value) for name, value in entries.items()}
+        found = {name: self.validated(Keeping, document, (name,), value) for name, value in entries.items()}
         return {name: keeping for name, keeping in found.items() if keeping is not None}
-
-    def notice(self, path: Path) -> tuple[str, ...]:
-        document = self.document(path, "connectors/notice.yaml")
-        sections = document.value.get("sections") if isinstance(document.value, dict) else None
-        return tuple(str(one) for one in sections) if isinstance(sections, list) else ()
 
     def lock(self, folder: Path) -> SchemaLock:
         try:
@@ -234,7 +279,7 @@ class _Reader:
             self.findings += [one for one in error.findings if isinstance(one, Finding)]
             return SchemaLock([])
 
-    def _validated(
+    def validated(
         self, model: type[Model], document: Document, above: tuple[str | int, ...], value: Any
     ) -> Model | None:
         try:

@@ -8,6 +8,7 @@ from typing import get_args
 
 from hub.catalog import Catalog
 from hub.courier import group_of as courier_group
+from hub.evidence import publish_versions
 from hub.relay import group_of as relay_group
 from hub.settings import Settings
 from hub.stream import Lane
@@ -16,17 +17,24 @@ from hub.transports.kafka import Lag, TopicWanted, begin_groups, ensure_topics, 
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 PROCESSES = (("gateway",), ("watches",), ("couriers",), *(("relay", "--lane", lane) for lane in LANES))
-"""What `hub run` runs: the words after it, for each process."""
+"""What carries: the words after `hub run`, for each process."""
+CANARIES = ("canaries",)
+"""What watches them at it, unless HUB_CANARY_SECONDS is 0."""
 
 
 def prepare(catalog: Catalog, settings: Settings, bootstrap: str) -> list[str]:
-    """Make the topics that are missing and begin the relay's groups on them; returns the topics made."""
+    """
+    Make the topics that are missing and begin the relay's groups on them; returns the topics made.
+
+    The policies are put on record before anybody decides by them.
+    """
     wanted = [
         TopicWanted(topic.name, topic.partitions, settings.replication, topic.config(settings.replication))
         for topic in topics(catalog)
     ]
     made = ensure_topics(bootstrap, wanted, settings.kafka())
     begin_groups(bootstrap, relay_groups(catalog), settings.kafka())
+    publish_versions(catalog, bootstrap, settings.kafka())
     return made
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from hub.catalog import Catalog
 from hub.courier import Couriers
 from hub.doors import Sinks, door_for
+from hub.renewal import SECONDS, Renewal
 from hub.settings import Settings
 from hub.store import engine
 from hub.store.ledger import Ledger
@@ -17,23 +19,42 @@ from hub.transports.kafka import KafkaInflow
 async def serve(
     catalog: Catalog, settings: Settings, bootstrap: str, *, stop: asyncio.Event, ready: Callable[[], None]
 ) -> None:
-    """Carry to every door until *stop*; the attempts under way are finished first."""
+    """
+    Carry to every door until *stop*; the attempts under way are finished first.
+
+    So they are where policies changed: then all begin anew with what holds now, and the ledger knows what was done.
+    """
 
     def inflow(group: str, topics: Sequence[str]) -> KafkaInflow:
         return KafkaInflow(bootstrap, group, topics, settings.kafka())
 
-    couriers = Couriers(
-        catalog=catalog,
-        keys=settings.keys(),
-        ledger=Ledger(engine(settings.database)),
-        sink_for=Sinks(settings),
-        inflow_for=inflow,
-        door_for=door_for,
-    )
-    running = asyncio.ensure_future(couriers.run())
-    stopping = asyncio.ensure_future(stop.wait())
-    ready()
-    await asyncio.wait({running, stopping}, return_when="FIRST_COMPLETED")
-    couriers.stop()
-    stopping.cancel()
-    await running
+    ledger, renewal, current = Ledger(engine(settings.database)), Renewal(catalog), catalog
+    while not stop.is_set():
+        couriers = Couriers(
+            catalog=current,
+            keys=settings.keys(),
+            ledger=ledger,
+            sink_for=Sinks(settings),
+            inflow_for=inflow,
+            door_for=door_for,
+        )
+        running = asyncio.ensure_future(couriers.run())
+        waiting = asyncio.ensure_future(_changed(renewal, stop))
+        ready()
+        await asyncio.wait({running, waiting}, return_when="FIRST_COMPLETED")
+        couriers.stop()
+        waiting.cancel()
+        await running
+        with suppress(asyncio.CancelledError):
+            current = await waiting or current
+
+
+async def _changed(renewal: Renewal, stop: asyncio.Event) -> Catalog | None:
+    """The catalog that holds from now on, once there is one; None where told to stop first."""
+    taken: list[Catalog] = []
+    while not stop.is_set():
+        if await asyncio.to_thread(renewal.due, taken.append):
+            return taken[-1]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), SECONDS)
+    return None

@@ -34,12 +34,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's *value*, and in *lines* the line at which each entry stands, by its path."""
+    """A file's *value*, its *content* to the byte, and in *lines* the line at which each entry stands, by its path."""
 
     place: str
     value: Any
     lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
     faults: tuple[Finding, ...] = ()
+    content: bytes = field(default=b"", repr=False)
 
     def line(self, path: tuple[str | int, ...]) -> int:
         """The line of the entry at *path*, or of the nearest one above it that exists."""
@@ -87,11 +88,15 @@ def read(path: Path, place: str) -> Document:
     and so are tags, duplicate keys, characters that nobody sees, nesting deeper than 20 and files over 64 KB.
     """
     size = path.stat().st_size
-    if size > LIMIT:
-        mend = "a file that nobody can read aloud is not a policy: split or shorten it"
-        return Document(place, None, {}, (Finding(place, 1, f"{size} bytes, over the limit of {LIMIT}", mend),))
+    return _too_long(place, size) if size > LIMIT else parse(path.read_bytes(), place)
+
+
+def parse(content: bytes, place: str) -> Document:
+    """The same for a file's *content*, wherever it was kept."""
+    if len(content) > LIMIT:
+        return _too_long(place, len(content))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = content.decode("utf-8")
         if faults := (*_unseen(text, place), *_forbidden(text, place)):
             return Document(place, None, {}, faults)
         loader = yaml.SafeLoader(text)
@@ -101,7 +106,8 @@ def read(path: Path, place: str) -> Document:
                 return Document(place, None, {}, (Finding(place, 1, "is empty", "write it, or delete the file"),))
             lines: dict[tuple[str | int, ...], int] = {}
             faults = tuple(_walk(loader, node, (), lines, place))
-            return Document(place, loader.construct_document(node) if not faults else None, lines, faults)
+            value = loader.construct_document(node) if not faults else None
+            return Document(place, value, lines, faults, content)
         finally:
             loader.dispose()
     except UnicodeDecodeError:
@@ -111,6 +117,11 @@ def read(path: Path, place: str) -> Document:
         line = mark.line + 1 if mark is not None else text.count("\n", 0, getattr(error, "position", 0)) + 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "is not YAML"
         return Document(place, None, {}, (Finding(place, line, str(problem), "mend the YAML at this line"),))
+
+
+def _too_long(place: str, size: int) -> Document:
+    mend = "a file that nobody can read aloud is not a policy: split or shorten it"
+    return Document(place, None, {}, (Finding(place, 1, f"{size} bytes, over the limit of {LIMIT}", mend),))
 
 
 def _unseen(text: str, place: str) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 Headers = tuple[tuple[str, bytes], ...]
+SYNTHETIC = ("ce_hubsynthetic", b"true")
+"""The header of an invented event, which canaries send: it is carried like any other, and nobody acts on it."""
 
 
 class Record(NamedTuple):
@@ -24,7 +26,8 @@ class Envelope:
     The papers of one event (CloudEvents 1.0, Kafka protocol binding, binary mode).
 
     *id* is unique within *source*; *type* is the topic that the event belongs to; *time* is when the hub took the
-    event in, in UTC; *trace* is a W3C `traceparent`; *address* names one of a family of like recipients.
+    event in, in UTC; *trace* is a W3C `traceparent`; *address* names one of a family of like recipients. An event that
+    is *synthetic* is about nobody (`hub.canary`).
     """
 
     id: str
@@ -33,6 +36,7 @@ class Envelope:
     time: datetime
     trace: str
     address: str = ""
+    synthetic: bool = False
 
     def headers(self, content_type: str = "application/avro") -> Headers:
         """As Kafka headers, always in the same order."""
@@ -45,6 +49,7 @@ class Envelope:
             ("ce_time", stamp(self.time).encode()),
             ("traceparent", self.trace.encode()),
             ("content-type", content_type.encode()),
+            *((SYNTHETIC,) if self.synthetic else ()),
             *((f"ce_{name.decode()}", value) for name, value in address),
         )
 
@@ -62,7 +67,13 @@ class Envelope:
             time=time,
             trace=have["traceparent"].decode(),
             address=have.get("ce_hubaddress", b"").decode(),
+            synthetic=have.get(SYNTHETIC[0]) == SYNTHETIC[1],
         )
+
+
+def is_synthetic(headers: Headers | list[tuple[str, bytes]] | None) -> bool:
+    """Whether a record is of an invented event; for those who would act on a real one, before they look further."""
+    return SYNTHETIC in (headers or ())
 
 
 def stamp(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from hub.catalog import Catalog
 from hub.doors import sources
+from hub.following import Following
 from hub.intake import Intake
 from hub.log import note
 from hub.settings import Settings
@@ -16,7 +17,8 @@ from hub.store import engine
 from hub.store.inbox import Inbox
 from hub.transports import Source
 from hub.transports.files import FolderSource
-from hub.transports.kafka import Committer
+from hub.transports.kafka import Committer, Follower
+from hub.view import Identifier
 
 HOUSEKEEPING_SECONDS = 3600.0
 Ready = Callable[[Mapping[str, int]], None]
@@ -27,7 +29,16 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     keys = settings.keys()
     committer = Committer(bootstrap, "hub-gateway.0", settings.kafka())
     inbox = Inbox(engine(settings.database), keys)
-    intake = Intake(catalog, keys, committer.commit, inbox)
+    following = Following(catalog)
+    follower = Follower(bootstrap, following.topics, following.take, settings.kafka())
+    one_at_a_time = asyncio.Lock()
+
+    async def wall() -> frozenset[Identifier]:
+        async with one_at_a_time:  # what is taken into the view and looked up in it is done by one thread at a time
+            await asyncio.to_thread(follower.catch_up)
+            return following.view.closed()
+
+    intake = Intake(catalog, keys, committer.commit, inbox, wall=wall)
     roads = sources(catalog, settings)
     try:
         for road in roads.values():
@@ -40,6 +51,7 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     finally:
         await asyncio.gather(*(road.stop() for road in roads.values()), return_exceptions=True)
         await asyncio.to_thread(committer.close)
+        await asyncio.to_thread(follower.close)
         note("gateway", "stopped")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +13,8 @@ from hub import formats
 from hub.agency import Agency
 from hub.errors import MessageError, NotForUs, NotUnderstood, Unreadable
 from hub.keys import Keys
-from hub.stream import Event, Stream
+from hub.standing import Standing
+from hub.stream import Event, Stream, pick
 
 
 class Query(NamedTuple):
@@ -74,6 +75,8 @@ class Line:
     name: str
     understand: Understand
     streams: tuple[Stream, ...]
+    agencies: frozenset[str] = frozenset()
+    """All that there are, by key; where none is given, nobody looks whether one that an event names is there."""
 
 
 def read(line: Line, data: bytes, keys: Keys) -> Iterator[Outcome]:
@@ -127,6 +130,7 @@ def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys)
             stream = next((s for s in line.streams if type(one) is s.event), None)
             if stream is None:
                 raise NotUnderstood("not-its-stream", line.name, "says.into does not name this event's stream")
+            _known(one, stream, line.agencies)
             outcomes.append(Understood(position, keys.event_id(line.agency.key, line.name, own_id, index), stream, one))
         yield from outcomes
     except NotForUs as aside:
@@ -137,6 +141,24 @@ def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys)
         yield _refusal(position, error, item.raw)
     except Exception as error:  # noqa: BLE001  a partner's odd message must never stop the line; its kind is told
         yield _refusal(position, NotUnderstood(_kind(error), _where(error)), item.raw)
+
+
+def _known(event: Event, stream: Stream, agencies: Collection[str]) -> None:
+    """
+    Raise NotUnderstood where an event keeps something from an agency that there is not.
+
+    A name that is misspelt keeps nothing from anybody, and whoever the child is in danger of would hear.
+    """
+    named = [(f"{stream.conflicts}.{index}", one) for index, one in enumerate(_conflicts(event, stream))]
+    if isinstance(event, Standing):
+        named += [(f"objections.{index}.to", one.to) for index, one in enumerate(event.objections) if one.to]
+    for place, name in named if agencies else ():
+        if name.partition("/")[0] not in agencies:
+            raise NotUnderstood("agency.unknown", place, f"name an agency by its folder: {', '.join(sorted(agencies))}")
+
+
+def _conflicts(event: Event, stream: Stream) -> Collection[str]:
+    return () if stream.conflicts is None else pick(event.model_dump(), stream.conflicts) or ()
 
 
 def _refusal(position: int, error: MessageError, raw: bytes) -> Refusal:

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -20,9 +20,13 @@ from hub.keys import Keys
 from hub.log import note
 from hub.topology import quarantine_of
 from hub.transports import Answer
+from hub.view import Identifier
+from hub.wall import CLOSED, let_in
 
 Commit = Callable[[Sequence[Record]], Awaitable[None]]
 Clock = Callable[[], datetime]
+Wall = Callable[[], Awaitable[Collection[Identifier]]]
+"""The identifiers that adoption orders closed, all that were committed before the call; raises TransportError."""
 PLAIN = re.compile(r"[^A-Za-z0-9_.,:/\[\]() \-]")
 
 
@@ -59,13 +63,21 @@ class Intake:
     """Receives for every line of the catalog; *commit* returns only once Kafka holds everything it was given."""
 
     def __init__(
-        self, catalog: Catalog, keys: Keys, commit: Commit, inbox: Inbox | None = None, clock: Clock = now_in_utc
+        self,
+        catalog: Catalog,
+        keys: Keys,
+        commit: Commit,
+        inbox: Inbox | None = None,
+        clock: Clock = now_in_utc,
+        *,
+        wall: Wall | None = None,
     ) -> None:
         self._catalog = catalog
         self._keys = keys
         self._commit = commit
         self._inbox = inbox
         self._clock = clock
+        self._wall = wall
         for stream in catalog.streams.values():
             catalog.codec(stream)  # made now: what is wrong with one is told at start, not by the first message
         self._busy: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
@@ -91,19 +103,22 @@ class Intake:
         if before is not None and before.same:
             note("gateway", "the same message again", agency=agency, line=line.name)
             return Answer(**json.loads(before.answer))
+        closed = await self._wall() if self._wall is not None else ()
         if before is not None:
-            fault = Refusal(-1, "id.used-before", "", "send it under an id of its own", data, readable=True)
+            again = Refusal(-1, "id.used-before", "", "send it under an id of its own", data, readable=True)
+            fault = let_in(line, again, closed)
             note(
                 "gateway",
                 "an id was used again for other content",
                 level=logging.WARNING,
                 agency=agency,
                 line=line.name,
-                code=fault.code,
+                code=again.code,
             )
-            await self._commit([self._quarantined(line, fault, now)])
+            if records := self._records(line, fault, now):
+                await self._commit(records)
             return _answer([fault])
-        outcomes, records = await asyncio.to_thread(self._understood, line, data, now)
+        outcomes, records = await asyncio.to_thread(self._understood, line, data, now, closed)
         if records:
             await self._commit(records)
         answer = _answer(outcomes)
@@ -112,13 +127,15 @@ class Intake:
         _note(line, outcomes, answer)
         return answer
 
-    def _understood(self, line: Line, data: bytes, now: datetime) -> tuple[list[Outcome], list[Record]]:
-        outcomes = list(read(line, data, self._keys))
+    def _understood(
+        self, line: Line, data: bytes, now: datetime, closed: Collection[Identifier]
+    ) -> tuple[list[Outcome], list[Record]]:
+        outcomes = [let_in(line, one, closed) for one in read(line, data, self._keys)]
         return outcomes, [record for one in outcomes for record in self._records(line, one, now)]
 
     def _records(self, line: Line, outcome: Outcome, now: datetime) -> list[Record]:
         if isinstance(outcome, Refusal):
-            return [self._quarantined(line, outcome, now)]
+            return [] if outcome.code == CLOSED else [self._quarantined(line, outcome, now)]
         if not isinstance(outcome, Understood):
             return []
         stream, values = outcome.stream, outcome.event.model_dump()
@@ -149,12 +166,17 @@ def plain(text: str) -> str:
 
 def _answer(outcomes: Sequence[Outcome]) -> Answer:
     counts = Counter(type(one) for one in outcomes)
-    first = next((one for one in outcomes if isinstance(one, Refusal)), None)
+    refused = [one for one in outcomes if isinstance(one, Refusal)]
+    first = next((one for one in refused if one.code == CLOSED), refused[0] if refused else None)
     answer = Answer(events=counts[Understood], set_aside=counts[SetAside], refused=counts[Refusal])
     if first is None:
         return answer
     return answer._replace(
-        code=plain(first.code), place=plain(first.place), mend=first.mend, readable=first.readable or len(outcomes) > 1
+        code=plain(first.code),
+        place=plain(first.place),
+        mend=first.mend,
+        readable=first.readable or len(outcomes) > 1,
+        kept=first.code != CLOSED,
     )
 
 
@@ -172,6 +194,5 @@ def _note(line: Line, outcomes: Sequence[Outcome], answer: Answer) -> None:
     )
     reasons = Counter(plain(one.code) for one in outcomes if isinstance(one, Refusal))
     for code, count in reasons.most_common(5):
-        note(
-            "gateway", "refused, and kept in quarantine", agency=line.agency.key, line=line.name, code=code, count=count
-        )
+        what = "refused, and nothing of it kept" if code == CLOSED else "refused, and kept in quarantine"
+        note("gateway", what, agency=line.agency.key, line=line.name, code=code, count=count)

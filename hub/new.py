@@ -40,7 +40,7 @@ def agency(catalog: Catalog, name: str, says: tuple[str, ...], hears: tuple[str,
     if heard:
         files["policy.yaml"] = _policy(heard)
     if lines:
-        files["inbound.py"] = _inbound(name, lines)
+        files["inbound.py"] = _inbound(catalog, name, lines)
     outbound = [one for one in heard if one[1] in ("hl7", "fhir")]
     if outbound:
         files["outbound.py"] = _outbound(name, outbound)
@@ -118,32 +118,50 @@ def _policy(heard: list[list[str]]) -> str:
         text += [f"  {into}:", "    because: TODO why this agency needs it, in a sentence a parent can read",
                  "    notice: TODO the section of the privacy notice (connectors/notice.yaml)",
                  "    basis: {article6: e, statute: TODO the Act and its section}", "    gate: statute",
-                 "    fields: [TODO]   # see schemas/" + into, "    kept: 14 days"]  # fmt: skip
+                 "    fields: [TODO]   # see schemas/" + into,
+                 "    # where, coarse, even_if: connectors/README.md", "    kept: 14 days"]  # fmt: skip
     return "\n".join(text) + "\n"
 
 
-def _inbound(name: str, lines: list[list[str]]) -> str:
+MESSAGES = {
+    "csv": ("Row", "from hub.formats.csv import Row"),
+    "hl7": ("Message", "from hub.formats.hl7 import Message"),
+    "json": ("dict[str, Any]", ""),
+}
+"""What a function of inbound.py is given of each format, and what imports it."""
+
+
+def _inbound(catalog: Catalog, name: str, lines: list[list[str]]) -> str:
+    events = {into: catalog.streams[into].event for _line, _form, _road, into in lines}
+    given = {form: MESSAGES.get(form, ("Any", "")) for _line, form, _road, _into in lines}
     functions = "".join(
         f'''
 
-def {line}(message: Any) -> Iterator[Event | Query]:
+def {line}(message: {given[form][0]}) -> Iterator[Event | Query]:
     """TODO: what they call this, and what it means."""
     raise NotUnderstood("todo", "", "write connectors/{name}/inbound.py")
-    yield stream.event()  # TODO: one {into} event
+    yield {events[into].__name__}.model_validate({{}})  # TODO: every field, from the message
 '''
-        for line, _form, _road, into in lines
+        for line, form, _road, into in lines
     )
-    imports = "\n".join(f"from schemas.{into} import stream" for into in dict.fromkeys(one[3] for one in lines))
+    imports = "\n".join(
+        sorted(
+            {
+                "from hub.errors import NotUnderstood",
+                "from hub.inbound import Query",
+                "from hub.stream import Event",
+                *(line for _kind, line in given.values() if line),
+                *(f"from {one.__module__} import {one.__name__}" for one in events.values()),
+            }
+        )
+    )
+    typing = "from typing import Any\n" if any("Any" in kind for kind, _line in given.values()) else ""
     return f'''"""What {name} says: one function for each line of `says` in agency.yaml."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-from hub.errors import NotUnderstood
-from hub.inbound import Query
-from hub.stream import Event
+{typing}
 {imports}
 {functions}'''
 
@@ -209,7 +227,10 @@ from schemas.fields import Day, LocalId
 class Child(Event):
     """The child it happened to."""
 
-    local_id: Annotated[LocalId, Field(description="The local authority's id."), Sensitivity.IDENTIFIER]
+    local_id: Annotated[
+        LocalId, Field(description="The number in the authority's case system."), Sensitivity.IDENTIFIER
+    ]
+    born: Annotated[Day | None, Field(description="Date of birth."), Sensitivity.PERSONAL] = None
 
 
 class {event}(Event):
@@ -219,5 +240,15 @@ class {event}(Event):
     happened_on: Annotated[Day, Field(description="The day on which it happened."), Sensitivity.PERSONAL]
 
 
-stream = Stream(name="{name}", event={event}, key=("child.local_id",), keep="days", steward="TODO")
+stream = Stream(
+    name="{name}",
+    event={event},
+    key=("child.local_id",),
+    # Every identifier of the child, with its kind: what was said of their consent, of an opt-out, of an adoption is
+    # found by these, and by no other. `nhs_number` and `upn` too, where the event has them.
+    subject=(("case_id", "child.local_id"),),
+    born="child.born",
+    keep="days",
+    steward="TODO",
+)
 '''

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from hub.agency import Door
@@ -15,12 +14,14 @@ from hub.catalog import Catalog
 from hub.disclosure import Receipt
 from hub.envelope import Envelope, Record
 from hub.errors import CatalogError
+from hub.following import Following
 from hub.intake import Clock, Intake, now_in_utc
 from hub.keys import Keys
 from hub.outbound import Desk, Letter, open_letter, render
 from hub.stream import Stream
 from hub.transports import Answer
 from hub.transports.memory import MemoryInbox, MemoryLog
+from hub.view import Identifier
 from hub.watch import Memory, Watch, record_of
 
 ODD = re.compile(r"[^A-Za-z0-9_-]")
@@ -62,6 +63,10 @@ class Outcome:
         """How often each (agency, stream, rule) kept something back."""
         return Counter((r.agency, r.stream, r.rule) for r in self.receipts if r.verdict == "withheld")
 
+    def kept_back(self) -> Counter[tuple[str, str, str]]:
+        """How often each (agency, stream, limit) kept something of what was told."""
+        return Counter((r.agency, r.stream, limit) for r in self.receipts for limit in r.kept_back)
+
 
 def line_of(catalog: Catalog, path: Path) -> tuple[str, str]:
     """
@@ -88,7 +93,8 @@ class Once:
         self.log = MemoryLog()
         self.outcome = Outcome()
         self._clock = clock
-        self._intake = Intake(catalog, keys, self.log.commit, MemoryInbox(), clock)
+        self.following = Following(catalog)
+        self._intake = Intake(catalog, keys, self.log.commit, MemoryInbox(), clock, wall=self._wall)
         self._desks = {stream.topic: Desk(catalog, stream, keys) for stream in catalog.streams.values()}
         self._memories: dict[tuple[str, bytes], Memory] = {}
 
@@ -100,17 +106,23 @@ class Once:
         return answer
 
     def _settle(self) -> None:
-        """Watch and decide until nothing new comes of it; what a watch keeps goes before what it judges."""
-        watches = self.catalog.watches.values()
+        """Watch and decide until nothing new comes of it; what is followed or kept goes before what is judged."""
+        watches, followed = self.catalog.watches.values(), self.following.topics
         ordered = sorted(self.catalog.streams.values(), key=lambda stream: any(w.on == stream.name for w in watches))
         while records := list(self.log.fresh([stream.topic for stream in ordered])):
+            for record in records:
+                if record.topic in followed:
+                    self.following.take(record)
             for record in records:
                 stream = self.catalog.by_topic[record.topic]
                 for watch in watches:
                     self._watch(watch, stream, record)
-                carried = self._desks[record.topic].carry(record, now=self._clock())
+                carried = self._desks[record.topic].carry(record, now=self._clock(), view=self.following.view)
                 self.log.append(carried.records)
                 self.outcome.receipts.extend(carried.receipts)
+
+    async def _wall(self) -> frozenset[Identifier]:
+        return self.following.view.closed()
 
     def _watch(self, watch: Watch, stream: Stream, record: Record) -> None:
         if stream.name not in (watch.keeps, watch.on):
@@ -164,21 +176,6 @@ def _batches(letters: Sequence[Letter], most: int) -> Iterable[tuple[str, list[L
     for address, ours in by_address.items():
         for start in range(0, len(ours), most):
             yield address, ours[start : start + most]
-
-
-def explained(
-    catalog: Catalog, keys: Keys, record: Record, agency: str, *, now: datetime
-) -> tuple[Receipt, Letter | None]:
-    """What one agency would get of one event record: the receipt, and the letter where it is released."""
-    stream = catalog.by_topic[record.topic]
-    carried = Desk(catalog, stream, keys).carry(record, now=now)
-    receipt = next(one for one in carried.receipts if one.agency == agency)
-    sent = next((one for one in carried.records if one.topic == stream.topic_to(agency)), None)
-    door = catalog.agencies[agency].hears[stream.name].doors[0]
-    letter = None
-    if sent is not None and not (door.by == "kafka" and door.format == "json"):
-        letter = open_letter(catalog, sent.value or b"", sent.headers)
-    return receipt, letter
 
 
 def write(outcome: Outcome, folder: Path) -> None:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hub import gates, seals
-from hub.stream import Stream, pick
+from hub.case import Case
+from hub.gates import ENGLAND
+from hub.stream import pick
 
 Sentence = Annotated[str, StringConstraints(min_length=12, strip_whitespace=True)]
 Value = str | bool | int
-ENGLAND = ZoneInfo("Europe/London")
 
 
 class Shape(BaseModel):
@@ -39,6 +39,19 @@ class Basis(Shape):
     statute: Annotated[str | None, Field(min_length=5, description="The duty or power to share, as cited.")] = None
 
 
+class EvenIf(Shape):
+    """What is heard even where the rest of an event is kept back; each list is a part of what is granted."""
+
+    uncertain: Annotated[
+        tuple[str, ...],
+        Field(description="Fields heard though it is not certain who the child is: a pointer, such as whom to call."),
+    ] = ()
+    opted_out: Annotated[
+        tuple[str, ...],
+        Field(description="Fields heard though the family opted out: name, address, date of birth."),
+    ] = ()
+
+
 class Grant(Shape):
     """One line of `hears`: what an agency may hear of one stream."""
 
@@ -46,7 +59,7 @@ class Grant(Shape):
     notice: Annotated[str, Field(min_length=3, description="The section of the published privacy notice.")]
     basis: Annotated[Basis, Field(description="The legal ground.")]
     gate: Annotated[
-        Literal["statute", "consent", "contact-stage", "significant-harm"],
+        Literal["statute", "consent", "contact-stage", "significant-harm", "opt-out"],
         Field(description="The promise of the privacy notice that must hold for each event."),
     ]
     where: Annotated[
@@ -57,6 +70,7 @@ class Grant(Shape):
         tuple[str, ...], Field(min_length=1, description="The fields that are heard as they are, by path.")
     ]
     coarse: Annotated[Mapping[str, str], Field(description="Fields heard only coarsened, each with its word.")] = {}
+    even_if: Annotated[EvenIf, Field(description="What is heard even where the rest is kept back.")] = EvenIf()
     kept: Annotated[
         str,
         Field(pattern=r"^[1-9]\d{0,3} (hours|days)$", description="How long the hub keeps what it published."),
@@ -79,9 +93,10 @@ class Policy(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The grant holds for this event; what it names may be published."""
+    """The grant holds for this event, which *relied* on `statute`, `consent` or an `override`."""
 
     grant: Grant
+    relied: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,34 +106,49 @@ class Withheld:
     rule: str
 
 
-def decide(values: Mapping[str, Any], policy: Policy | None, stream: Stream, *, now: datetime) -> Released | Withheld:
+def decide(case: Case, policy: Policy | None) -> Released | Withheld:
     """
     Decide whether one agency hears one event (design §4).
 
-    *values* are the event's values as nested mappings; a view that holds just the fields that the decision asks
-    for is enough. Refusals are asked in a fixed order (seal, expiry, hears, gate, where), and the first one names
-    the rule. Anything that goes wrong on the way withholds.
+    Refusals are asked in a fixed order (doubt, seal, expiry, hears, gate, where), and the first one names the rule.
+    Anything that goes wrong on the way withholds.
     """
     try:
-        if (seal := seals.ask(values, stream)) is not None:
+        if case.known.doubt:
+            return Withheld("view.doubt")
+        if (seal := seals.ask(case)) is not None:
             return Withheld(f"sealed.{seal}")
         if policy is None:
             return Withheld("hears")
-        if now >= policy.ends:
+        if case.now >= policy.ends:
             return Withheld("expires")
-        grant = policy.hears.get(stream.name)
+        grant = policy.hears.get(case.stream.name)
         if grant is None:
             return Withheld("hears")
-        if (closed := gates.ask(grant.gate, values, stream)) is not None:
-            return Withheld(f"gate.{grant.gate}.{closed}")
+        shut, relied = gates.ask(grant.gate, case, notice=grant.notice, article6=grant.basis.article6)
+        if shut is not None:
+            return Withheld(shut)
         for path, accepted in grant.where.items():
-            if not matches(pick(values, path), accepted):
+            if not matches(pick(case.values, path), accepted):
                 return Withheld(f"where.{path}")
     except Exception:  # noqa: BLE001  doubt withholds, whatever its kind; the rule says that it was an error
         return Withheld("error")
-    return Released(grant)
+    return Released(grant, relied)
 
 
 def matches(value: Any, accepted: tuple[Value, ...]) -> bool:
     """Whether *value* is one of *accepted*, by value and type: `True` is not `1`."""
     return any(value == one and type(value) is type(one) for one in accepted)
+
+
+def cite(grant: Grant) -> str:
+    """The ground of a grant on one line, as a register of processing would put it."""
+    basis = grant.basis
+    parts = [f"Art 6(1)({basis.article6})"]
+    if basis.article9:
+        parts.append(f"Art 9(2)({basis.article9})")
+    if basis.schedule1:
+        parts.append(f"DPA 2018 Sch 1 para {basis.schedule1}")
+    if basis.statute:
+        parts.append(basis.statute)
+    return "; ".join(parts)

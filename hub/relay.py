@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +19,11 @@ from hub.catalog import Catalog
 from hub.disclosure import Receipt
 from hub.envelope import Record, stamp
 from hub.errors import TransportError
+from hub.following import Following
 from hub.keys import Keys
 from hub.log import note
 from hub.outbound import Desk
-from hub.transports.kafka import consumer_settings, producer_settings
+from hub.transports.kafka import Follower, consumer_settings, producer_settings
 
 BATCH = 4_000
 """Events to one transaction, of what waits: half as many cost the relay an eighth of its rate (`make bench`)."""
@@ -52,10 +54,21 @@ class Relay:
     """
 
     def __init__(
-        self, catalog: Catalog, keys: Keys, bootstrap: str, *, lane: str, shard: int = 0, extra: Mapping[str, str] = {}
+        self,
+        catalog: Catalog,
+        keys: Keys,
+        bootstrap: str,
+        *,
+        lane: str,
+        shard: int = 0,
+        extra: Mapping[str, str] = {},
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._clock = clock
         self._keys = keys
         self._lane = lane
+        self._following = Following(catalog)
+        self._follower = Follower(bootstrap, self._following.topics, self._following.take, dict(extra))
         self._desks = {s.topic: Desk(catalog, s, keys) for s in catalog.streams.values() if s.lane == lane}
         self._pages = Codec(catalog.id_of(disclosure.TOPIC, disclosure.SCHEMA), disclosure.SCHEMA)
         name = f"{group_of(lane)}.{shard}"
@@ -71,23 +84,39 @@ class Relay:
         self._failures = 0  # since something was last committed
         self.carried = 0
 
-    def run(self, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
+    def take_up(self, catalog: Catalog) -> None:
+        """Decide by the policies of *catalog* from the next event on; raises CatalogError where they cannot be used."""
+        self._desks = {
+            topic: Desk(catalog, catalog.by_topic[topic], self._keys)
+            for topic in self._desks
+            if topic in catalog.by_topic
+        }
+
+    def run(
+        self,
+        stop: threading.Event,
+        ready: Callable[[], None] = lambda: None,
+        renew: Callable[[], object] = lambda: None,
+    ) -> None:
         """
-        Carry until *stop* is set; *ready* is called once the first partitions are assigned.
+        Carry until *stop* is set; *ready* is called once the first partitions are assigned, *renew* between polls.
 
         Raises TransportError when fenced by another relay of the same name, or where Kafka's answer leaves no way on.
         """
         note("relay", "carrying", lane=self._lane, count=len(self._desks))
         gc.freeze()  # the catalog stays as long as the process: no need to look through it for garbage
         try:
+            self._catch_up(stop)
             self._opened()  # at once: until a killed predecessor's transaction is fenced, its offsets are not to be had
             self._consumer.subscribe(list(self._desks), on_assign=lambda _consumer, _partitions: ready())
             while not stop.is_set():
+                renew()
                 batch = self._poll()
                 if batch:
                     self._carry(batch, stop)
         finally:
             self._consumer.close()
+            self._follower.close()
             note("relay", "stopped", lane=self._lane, count=self.carried)
 
     def _poll(self) -> list[Message]:
@@ -106,6 +135,8 @@ class Relay:
     def _carry(self, polled: Sequence[Message], stop: threading.Event) -> None:
         """Decide what was *polled* and commit everything that comes of it, one batch after the other."""
         batches = [polled[start : start + BATCH] for start in range(0, len(polled), BATCH)]
+        if not self._catch_up(stop):
+            return
         decided = self._decided(batches[0])
         for batch, following in zip_longest(batches, batches[1:], fillvalue=()):
             offsets = _after(batch)
@@ -116,6 +147,23 @@ class Relay:
                 return
             self.carried += len(batch)
             self._failures = 0
+
+    def _catch_up(self, stop: threading.Event) -> bool:
+        """
+        Know everything of children's standing that was committed before now; False where told to stop first.
+
+        Nothing is decided on what may be out of date: while Kafka does not say, events wait, and none is lost.
+        """
+        while not stop.is_set():
+            try:
+                self._follower.catch_up(PATIENCE)
+            except TransportError:
+                note("relay", "waiting for what is known of children", lane=self._lane, level=logging.WARNING)
+                stop.wait(0.5)
+                stop.wait(1.0)
+            else:
+                return True
+        return False
 
     def _go_back(self, error: KafkaException, stop: threading.Event) -> None:
         """
@@ -139,7 +187,7 @@ class Relay:
                 return
 
     def _decided(self, batch: Sequence[Message]) -> list[Record]:
-        now, desks = datetime.now(UTC), self._desks
+        now, desks, view = self._clock(), self._desks, self._following.view
         records: list[Record] = []
         receipts: list[Receipt] = []
         for message in batch:
@@ -147,9 +195,11 @@ class Relay:
             if value is None:
                 continue  # a tombstone says that a key is forgotten; recipients' topics expire by themselves
             try:
-                carried = desks[topic].carry(Record(topic, message.key(), value, message.headers() or ()), now=now)
+                record = Record(topic, message.key(), value, message.headers() or ())
+                carried = desks[topic].carry(record, now=now, view=view)
             except Exception as error:  # noqa: BLE001  one bad record must neither stop the lane nor pass through it
                 records.append(self._quarantined(message, error, now))
+                receipts += desks[topic].refused(record, now=now)
                 continue
             records += carried.records
             receipts += carried.receipts

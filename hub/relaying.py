@@ -6,13 +6,21 @@ import threading
 from collections.abc import Sequence
 
 from hub.catalog import Catalog
+from hub.cluster import prepare
 from hub.relay import Relay
+from hub.renewal import Renewal, admit, keep
 from hub.settings import Settings
 from hub.supervise import Supervisor, announce, on_stop
 
 
 def relay(catalog: Catalog, settings: Settings, bootstrap: str, lanes: Sequence[str]) -> None:
-    """Carry on *lanes* until SIGTERM or Ctrl-C."""
+    """
+    Carry on *lanes* until SIGTERM or Ctrl-C.
+
+    Raises CatalogError where more would be disclosed than before, and no second person approved it.
+    """
+    admit(catalog, settings.path("live"))
+    keep(catalog, settings.path("live"))
     if len(lanes) > 1:
         supervisor = Supervisor(settings, [("relay", "--lane", lane) for lane in lanes])
         on_stop(supervisor.stop)
@@ -23,4 +31,11 @@ def relay(catalog: Catalog, settings: Settings, bootstrap: str, lanes: Sequence[
     stop = threading.Event()
     on_stop(stop.set)
     carrier = Relay(catalog, settings.keys(), bootstrap, lane=lane, extra=settings.kafka())
-    carrier.run(stop, ready=lambda: announce(settings, f"relay.{lane}"))
+    renewal, live = Renewal(catalog), settings.path("live")
+
+    def use(fresh: Catalog) -> None:
+        prepare(fresh, settings, bootstrap)  # a grant that is new has a topic that is new
+        carrier.take_up(fresh)
+        keep(fresh, live)
+
+    carrier.run(stop, ready=lambda: announce(settings, f"relay.{lane}"), renew=lambda: renewal.due(use))

@@ -10,9 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.catalog import Catalog
-from hub.explain import Explanation, in_words
+from hub.explain import LIMITS, Explanation, in_words
 from hub.once import Outcome
 
+RELIED = {
+    "statute": "statute: a duty or power to share",
+    "consent": "consent: the family, or the young person, agreed",
+    "override": "override: a recorded decision to share without consent, which is reviewed (hub reviews)",
+}
 Lags = Mapping[tuple[str, str], tuple[int, float]]
 
 
@@ -34,6 +39,7 @@ def outcome(console: Console, catalog: Catalog, result: Outcome) -> None:
     got(console, catalog, heard, {(one.agency, one.stream): f"{one.door.format} by {one.door.by}"
                                   for one in result.delivered})  # fmt: skip
     withheld(console, catalog, result.withheld())
+    kept_back(console, catalog, result.kept_back())
 
 
 def came_in(console: Console, catalog: Catalog, rows: list[tuple[str, str, int, Counter[str]]]) -> None:
@@ -74,11 +80,23 @@ def withheld(console: Console, catalog: Catalog, counts: Mapping[tuple[str, str,
     """What was withheld, by agency and rule, in words."""
     table = Table(title="What was withheld, and why", title_justify="left", title_style="bold")
     for name, right in (("from", False), ("stream", False), ("events", True), ("rule", False), ("that is", False)):
-        table.add_column(name, justify="right" if right else "left")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
     for (agency, stream, rule), number in sorted(counts.items()):
         grant = catalog.policies[agency].hears.get(stream)
         said = escape(in_words(rule, grant))
         table.add_row(escape(catalog.agencies[agency].name), stream, str(number), rule, said)
+    console.print(table)
+
+
+def kept_back(console: Console, catalog: Catalog, counts: Mapping[tuple[str, str, str], int]) -> None:
+    """What was kept back of single events that were told all the same; nothing where nothing was."""
+    if not counts:
+        return
+    table = Table(title="What was kept back of what was told", title_justify="left", title_style="bold")
+    for name, right in (("from", False), ("stream", False), ("events", True), ("limit", False), ("that is", False)):
+        table.add_column(name, justify="right" if right else "left")
+    for (agency, stream, limit), number in sorted(counts.items()):
+        table.add_row(escape(catalog.agencies[agency].name), stream, str(number), limit, escape(LIMITS.get(limit, "")))
     console.print(table)
 
 
@@ -90,6 +108,8 @@ def explanation(console: Console, said: Explanation) -> None:
     if said.grant is not None:
         because, ground = escape(said.grant.because), escape(said.ground)
         console.print(f"because: {because}\nground:  {ground}\ngate:    {said.grant.gate}")
+        if said.released:
+            console.print(f"relied on: {RELIED.get(said.relied, said.relied)}")
     table = Table(box=None, pad_edge=False)
     for name in ("field", "verdict", "which is"):
         table.add_column(name)

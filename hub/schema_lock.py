@@ -19,8 +19,9 @@ FILE = "schemas.lock"
 class SchemaLock:
     """Ids and schemas by subject (a topic's name): one JSON object a line, newest last."""
 
-    def __init__(self, entries: list[dict[str, Any]]) -> None:
+    def __init__(self, entries: list[dict[str, Any]], folder: Path | None = None) -> None:
         self.entries = entries
+        self._folder = folder
         self._codecs: dict[int, Codec] = {}
 
     @classmethod
@@ -42,7 +43,7 @@ class SchemaLock:
         ]
         if faults:
             raise CatalogError(faults)
-        return cls([entry for entry in entries if entry is not None])
+        return cls([entry for entry in entries if entry is not None], folder)
 
     @cached_property
     def current(self) -> Mapping[str, int]:
@@ -57,17 +58,30 @@ class SchemaLock:
                 return schema
         raise KeyError(schema_id)
 
+    def subject(self, schema_id: int) -> str:
+        """The topic to which *schema_id* was given; empty for an id that was never given out."""
+        self._grow(schema_id)
+        return next((entry["subject"] for entry in self.entries if entry["id"] == schema_id), "")
+
     def codec(self, value: bytes) -> Codec:
         """The codec that reads *value*, by the id it begins with; raises Unreadable for an unknown one."""
         if len(value) < 5 or value[0] != 0:
             raise Unreadable("avro.no-schema-id", "", "the record is not in Confluent's wire format")
         (schema_id,) = struct.unpack(">I", value[1:5])
         if schema_id not in self._codecs:
+            self._grow(schema_id)
             try:
                 self._codecs[schema_id] = Codec(schema_id, self.schema(schema_id))
             except KeyError:
                 raise Unreadable("avro.unknown-schema", "", "run `hub sync` where it was written") from None
         return self._codecs[schema_id]
+
+    def _grow(self, schema_id: int) -> None:
+        """Ids given out since the file was read: another process may have taken up a policy before this one did."""
+        if self._folder is not None and schema_id > len(self.entries):
+            fresh = SchemaLock.read(self._folder).entries
+            if fresh[: len(self.entries)] == self.entries:
+                self.entries = fresh
 
     def with_subjects(self, wanted: Mapping[str, dict[str, Any]]) -> SchemaLock:
         """This lock with an id for each of *wanted*; the newest schema of a subject keeps its id."""

@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     keep_answers_days: Annotated[
         int, Field(ge=1, le=400, description="Days for which a message sent again gets the answer it got before.")
     ] = 30
+    canary_seconds: Annotated[
+        int,
+        Field(ge=0, le=86_400, description="Seconds from one round of canaries to the next; 0 switches them off."),
+    ] = 300
+    review_days: Annotated[
+        int,
+        Field(ge=1, le=90, description="Days in which sharing without consent is reviewed; the authority sets it."),
+    ] = 7
     log: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
 
     @classmethod

@@ -11,6 +11,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict
 
 Lane = Literal["urgent", "routine"]
+Kind = Literal["nhs_number", "upn", "case_id"]
+"""What an identifier is: the NHS's, the Department for Education's, or the number in the authority's case system."""
 
 
 class Sensitivity(StrEnum):
@@ -66,10 +68,14 @@ class Stream:
 
     *key* lists the paths that may name the subject, best first; the first one present in an event gives the
     Kafka key, so that all that is said of one child by one identifier stays in order. An identifier that is only unique
-    within something else is written behind it: `school_urn/pupil.local_id`. *consent*, *override* and
-    *stage* are the paths at which a gate finds its record (see `hub.gates`), *restricted* the mark that seals an
-    event from everyone (see `hub.seals`). *lane* parts what cannot wait from
+    within something else is written behind it: `school_urn/pupil.local_id`. *lane* parts what cannot wait from
     what can; *keep* is a word of `topics/keeping.yaml`; *steward* is who answers for the stream.
+
+    The rest are paths at which decisions find what they look at. *subject* are all identifiers of the child, each with
+    its kind, by which what is known of the child is found (`hub.view`); *born* and *expected* tell their age.
+    *consent*, *override* and *stage* are a gate's (`hub.gates`). *restricted* seals an event from everyone and
+    *conflicts* from those it lists (`hub.seals`). *confidential* keeps back where the child can be found, *match* all
+    but a pointer where it is not certain who the child is, *approvals* free text that nobody released (`hub.limits`).
     """
 
     name: str
@@ -79,10 +85,17 @@ class Stream:
     steward: str
     version: int = 1
     lane: Lane = "routine"
+    subject: tuple[tuple[Kind, str], ...] = ()
+    born: str | None = None
+    expected: str | None = None
     consent: str | None = None
     override: str | None = None
     stage: str | None = None
     restricted: str | None = None
+    conflicts: str | None = None
+    confidential: str | None = None
+    match: str | None = None
+    approvals: str | None = None
 
     @property
     def topic(self) -> str:

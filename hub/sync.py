@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from hub.agency import Agency
 from hub.avro import granted_schemas, schema_of
 from hub.catalog import Catalog, folder_of
 from hub.document import Finding
-from hub.policy import Policy
+from hub.policy import Policy, cite
+from hub.promises import Notice
 from hub.schema_lock import FILE, undocumented
 from hub.settings import Settings
 
@@ -43,7 +44,7 @@ def derived(catalog: Catalog) -> Iterator[Derived]:
         entries = [one for one in topology.topics(catalog) if one.name.startswith(stream.topic)]
         text = HEADER + yaml.safe_dump({one.name: _said(one) for one in entries}, sort_keys=False, allow_unicode=True)
         yield Derived(topics / f"{stream.name}.yaml", f"topics/{stream.name}.yaml", text)
-    for model, name in ((Agency, "agency"), (Policy, "policy")):
+    for model, name in ((Agency, "agency"), (Policy, "policy"), (Notice, "notice")):
         text = json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
         yield Derived(connectors / f"{name}.schema.json", f"connectors/{name}.schema.json", text)
     root = connectors.parent
@@ -66,6 +67,11 @@ def subjects(catalog: Catalog) -> dict[str, dict[str, Any]]:
     return wanted
 
 
+def as_synced(catalog: Catalog) -> Catalog:
+    """*catalog* as it will be once `hub sync` has written its lock, so that a draft can be tried before."""
+    return replace(catalog, lock=catalog.lock.with_subjects(subjects(catalog)))
+
+
 def stale(catalog: Catalog) -> Iterator[Finding]:
     """
     A finding for each derived file that does not say what it should, for each frozen schema that moved, and for
@@ -83,7 +89,7 @@ def stale(catalog: Catalog) -> Iterator[Finding]:
                 one.place,
                 1,
                 "is frozen, and the model says something else now",
-                "raise `version` in the Stream and run `hub sync`, or take the change back",
+                "add fields that may be absent only, or raise `version` in the Stream and run `hub sync`",
             )
         else:
             what = "is missing" if have is None else "is out of date"
@@ -91,13 +97,42 @@ def stale(catalog: Catalog) -> Iterator[Finding]:
 
 
 def moved(one: Derived, have: str | None) -> bool:
-    """Whether a frozen schema differs from its model in more than its sentences."""
+    """Whether a frozen schema differs from its model in more than its sentences and what was added to it."""
     if have is None or not one.place.endswith(".avsc"):
         return False
     try:
-        return bool(undocumented(json.loads(have)) != undocumented(json.loads(one.text)))
+        return not grown(undocumented(json.loads(have)), undocumented(json.loads(one.text)))
     except ValueError:
         return True
+
+
+def grown(frozen: Any, now: Any) -> bool:
+    """
+    Whether *now* is *frozen*, with at most some more fields that may be absent.
+
+    Such a field is null in every event of before (Avro's schema resolution), and no grant names it until somebody
+    writes that it does.
+    """
+    if isinstance(frozen, list) and isinstance(now, list):
+        return len(frozen) == len(now) and all(map(grown, frozen, now))
+    if not (isinstance(frozen, dict) and isinstance(now, dict) and "fields" in frozen and "fields" in now):
+        if isinstance(frozen, dict) and isinstance(now, dict) and "items" in frozen and "items" in now:
+            return grown(frozen["items"], now["items"]) and _beside(frozen, "items") == _beside(now, "items")
+        return bool(frozen == now)
+    before = {field["name"]: field for field in frozen["fields"]}
+    kept = [field for field in now["fields"] if field["name"] in before]
+    added = [field for field in now["fields"] if field["name"] not in before]
+    return (
+        _beside(frozen, "fields") == _beside(now, "fields")
+        and [field["name"] for field in kept] == list(before)
+        and all(grown(before[field["name"]]["type"], field["type"]) for field in kept)
+        and all(_beside(before[field["name"]], "type") == _beside(field, "type") for field in kept)
+        and all(field.get("default", ...) is None for field in added)
+    )
+
+
+def _beside(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != name}
 
 
 def write(catalog: Catalog) -> tuple[list[str], list[Finding]]:
@@ -133,7 +168,7 @@ def who_hears_what(catalog: Catalog) -> str:
             doors = " or ".join(f"{door.format} by {door.by}" for door in hearing.doors) if hearing else "—"
             gate = f"{grant.gate}{': ' + only if only else ''}"
             rows.append(
-                f"| {agency.name} | {stream} | {gate} | {fields} | {doors} | {topology.cite(grant)} "
+                f"| {agency.name} | {stream} | {gate} | {fields} | {doors} | {cite(grant)} "
                 f"| {policy.expires if policy else ''} |"
             )
     return "\n".join(rows)

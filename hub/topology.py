@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hub import disclosure
+from hub import archive, disclosure, reviews
 from hub.catalog import Catalog, Keeping
-from hub.policy import Grant
+from hub.policy import cite
 
 WATCHES = "quarantine.watches"
 RELAY = "quarantine.relay"
-OWN_WAYS = ("agency", "quarantine", "disclosures")  # the entries of topics/keeping.yaml that no stream names
+OWN_WAYS = ("agency", "quarantine", "disclosures", "policies", "reviews")
+"""The entries of topics/keeping.yaml that no stream names."""
 WATCH_GROUP = "hub-watches"
 UNITS = {"hours": 3_600_000, "days": 86_400_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """One topic: *retention_ms* is -1 where nothing ends it, *fields* and *basis* are said of a recipient's topic."""
+    """
+    One topic: *retention_ms* is -1 where nothing ends it, *superseded_ms* how long a compacted one keeps what is no
+    longer the newest, *fields* and *basis* are said of a recipient's topic.
+    """
 
     name: str
     partitions: int
     retention_ms: int
     compact: bool = False
+    superseded_ms: int = 0
     lane: str = "routine"
     writers: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
@@ -37,7 +42,8 @@ class Topic:
         As Kafka's topic settings.
 
         Retention works a segment at a time, so segments roll within a day or a quarter of the retention; the
-        broker's own clock stamps records, so that no sender's clock postpones an erasure.
+        broker's own clock stamps records, so that no sender's clock postpones an erasure. What was superseded stays
+        until the record that took its place is *superseded_ms* old: Kafka compacts nothing by what is younger.
         """
         day = UNITS["days"]
         roll = day if self.retention_ms < 0 else max(3_600_000, min(day, self.retention_ms // 4))
@@ -49,6 +55,7 @@ class Topic:
             "min.insync.replicas": str(max(1, replication - 1)),
             "compression.type": "uncompressed",
             "max.message.bytes": str(4 * 1024 * 1024),
+            **({"min.compaction.lag.ms": str(self.superseded_ms)} if self.superseded_ms else {}),
         }
 
 
@@ -63,6 +70,7 @@ def topics(catalog: Catalog) -> Iterator[Topic]:
             partitions=keeping.partitions,
             retention_ms=milliseconds(keeping.retention),
             compact=keeping.compact,
+            superseded_ms=milliseconds(keeping.superseded) if keeping.superseded else 0,
             lane=stream.lane,
             writers=(
                 *(
@@ -98,6 +106,8 @@ def topics(catalog: Catalog) -> Iterator[Topic]:
     for name in (*(quarantine_of(a.key) for a in catalog.agencies.values() if a.says), RELAY, WATCHES):
         yield _own(name, quarantine)
     yield _own(disclosure.TOPIC, catalog.keeping["disclosures"])
+    yield _own(archive.TOPIC, catalog.keeping["policies"])
+    yield _own(reviews.TOPIC, catalog.keeping["reviews"])
 
 
 def _own(name: str, keeping: Keeping) -> Topic:
@@ -127,16 +137,3 @@ def milliseconds(period: str) -> int:
         return -1
     number, unit = period.split()
     return int(number) * UNITS[unit]
-
-
-def cite(grant: Grant) -> str:
-    """The ground of a grant on one line, as a register of processing would put it."""
-    basis = grant.basis
-    parts = [f"Art 6(1)({basis.article6})"]
-    if basis.article9:
-        parts.append(f"Art 9(2)({basis.article9})")
-    if basis.schedule1:
-        parts.append(f"DPA 2018 Sch 1 para {basis.schedule1}")
-    if basis.statute:
-        parts.append(basis.statute)
-    return "; ".join(parts)

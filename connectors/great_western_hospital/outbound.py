@@ -30,7 +30,10 @@ def hospital_alert_as_fhir(letter: Letter) -> Bundle:
     contains its Provenance, which says whose record it is and how recent (`as_of`). A plan that is over is an
     inactive Flag and a completed CarePlan; it stays visible for twelve months (DCB1609).
 
-    Raises `NotUnderstood` where the patient could not be recognised, no plan is told, or nothing says how
+    Where no plan is told, because it is not certain who came, one Flag without a period says in its text what that
+    means, and its flag-detail leads straight to a CareTeam with the number to call.
+
+    Raises `NotUnderstood` where the patient could not be recognised, a plan is told only in part, or nothing says how
     recent the flags are: a flag of unknown age must not be shown as if it were today's.
     """
     alert = _Alert.of(letter)
@@ -47,6 +50,12 @@ def hospital_alert_as_fhir(letter: Letter) -> Bundle:
         teams.setdefault(team, patient_flag.care_team_resource(team, patient, authority))
         plans[care] = patient_flag.care_plan_resource(care, patient, team, plan, alert.as_of)
         flags[flag] = patient_flag.flag_resource(flag, patient, visit if encounter else None, care, plan, alert.as_of)
+    if not alert.plans:
+        team, flag = fhir.urn(message_id, "CareTeam"), fhir.urn(message_id, "Flag")
+        if alert.call is not None:
+            teams[team] = patient_flag.care_team_resource(team, patient, {"emergency_phone": alert.call})
+        met_at, whom = visit if encounter else None, team if teams else None
+        flags[flag] = patient_flag.pointer_resource(flag, patient, met_at, whom, alert.as_of)
     head = MessageHeader(
         id=fhir.own_id(header),
         meta=Meta(profile=[f"{patient_flag.UK_CORE}MessageHeader"]),
@@ -81,7 +90,10 @@ def hospital_alert_as_hl7(letter: Letter) -> bytes:
     Header as NHS ITK has it (MSH-17 GBR, MSH-18 UNICODE, MSH-19 EN; UTF-8), original acknowledgement mode. PID-3
     as HL7 UK A.3: `number^^^NHS^NH`. MSH-10 is the first 20 characters (the longest that 2.4 allows) of the
     message id in base32, so that every attempt has the same. Times are London's with their offset: right for who
-    reads it, and for who does not. OBX-14 says how recent the flag is. Raises as `hospital_alert_as_fhir`.
+    reads it, and for who does not. OBX-14 says how recent the flag is.
+
+    Where no plan is told, because it is not certain who came, one OBR says so and whom to call, and all of it is
+    preliminary (OBR-25 and OBX-11 `P`), so that no engine files it as a fact. Raises as `hospital_alert_as_fhir`.
     """
     alert = _Alert.of(letter)
     as_of = time_text(alert.as_of)
@@ -114,11 +126,12 @@ def hospital_alert_as_hl7(letter: Letter) -> bytes:
     visit, at = alert.values.get("visit_number"), alert.values.get("at")
     if visit or at:
         segments.append(("PV1", {1: 1, 2: "U", 19: visit, 44: time_text(at) if at else None}))
-    for number, plan in enumerate(alert.plans, start=1):
-        segments.append(("OBR", {1: number, 3: f"{control_id}-{number}", 4: _SERVICE, 7: as_of, 25: "F"}))
-        for line, (kind, name, meaning, value) in enumerate(_observations(plan), start=1):
+    groups = [("F", list(_observations(plan))) for plan in alert.plans] or [("P", list(_pointer(alert.call)))]
+    for number, (status, observations) in enumerate(groups, start=1):
+        segments.append(("OBR", {1: number, 3: f"{control_id}-{number}", 4: _SERVICE, 7: as_of, 25: status}))
+        for line, (kind, name, meaning, value) in enumerate(observations, start=1):
             observation = (name, meaning, "99CPIS")
-            segments.append(("OBX", {1: line, 2: kind, 3: observation, 4: number, 5: value, 11: "F", 14: as_of}))
+            segments.append(("OBX", {1: line, 2: kind, 3: observation, 4: number, 5: value, 11: status, 14: as_of}))
     return hl7_write.render(segments)
 
 
@@ -128,6 +141,7 @@ class _Alert(NamedTuple):
     values: Mapping[str, Any]
     patient: Mapping[str, Any]
     plans: list[Mapping[str, Any]]
+    call: str | None
     as_of: datetime
 
     @classmethod
@@ -136,20 +150,30 @@ class _Alert(NamedTuple):
         patient, plans, as_of = values.get("patient") or {}, values.get("plans") or [], values.get("as_of")
         if not patient.get("nhs_number"):
             raise NotUnderstood("unrecognisable", "patient.nhs_number", "nobody could tell whose flag it is")
-        if not plans or any(plan.get("plan") not in patient_flag.PLANS for plan in plans):
-            raise NotUnderstood("no-plan", "plans.plan", "an alert tells of one plan at least")
+        if any(plan.get("plan") not in patient_flag.PLANS for plan in plans):
+            raise NotUnderstood("no-plan", "plans.plan", "a plan that is told of says which it is")
         if any(not plan.get("started") for plan in plans):
             raise NotUnderstood("no-start", "plans.started", "a plan needs its start")
         if as_of is None:
             raise NotUnderstood("no-age", "as_of", "a flag must say how recent it is")
-        return cls(values, patient, list(plans), as_of)
+        return cls(values, patient, list(plans), values.get("call"), as_of)
 
 
-def _observations(plan: Mapping[str, Any]) -> Iterator[tuple[str, str, str, hl7_write.Repetition]]:
+_Line = tuple[str, str, str, hl7_write.Repetition]
+
+
+def _pointer(call: str | None) -> Iterator[_Line]:
+    """What is said in place of any plan where it is not certain who came."""
+    yield "ST", "POINTER", "Not certain who came", patient_flag.POINTER
+    if call is not None:
+        yield "ST", "EMERGENCY_PHONE", "Telephone of the emergency duty team", call
+
+
+def _observations(plan: Mapping[str, Any]) -> Iterator[_Line]:
     """The facts of one plan: OBX-2, the local code and its meaning, OBX-5; what is not told has no line."""
     authority = plan.get("authority") or {}
     ended = plan.get("ended")
-    lines: tuple[tuple[str, str, str, hl7_write.Repetition], ...] = (
+    lines: tuple[_Line, ...] = (
         ("CE", "PLAN", "Plan or care status", (*patient_flag.PLANS[plan["plan"]], "SCT")),
         ("TS", "STARTED", "Started", time_text(plan["started"])),
         ("TS", "ENDED", "Ended, or will end", time_text(ended) if ended else None),

@@ -19,6 +19,7 @@ from fhir.resources.R4B.meta import Meta
 from fhir.resources.R4B.patient import Patient
 from fhir.resources.R4B.period import Period
 from fhir.resources.R4B.provenance import Provenance, ProvenanceAgent
+from fhir.resources.R4B.reference import Reference
 
 from hub.formats import fhir
 
@@ -34,6 +35,9 @@ CPIS_FLAG: Final = (
     "child-protection-information-system-flag",
     "Child Protection Information System Flag",
 )
+POINTER: Final = "A person known to children's services may be with you; make sure who it is"
+"""What is said in place of any plan where it is not certain that whoever came is the one who was flagged."""
+
 _PROFILE: Final = "https://fhir.nhs.uk/England/StructureDefinition/England-"
 UK_CORE: Final = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-"
 _ENCOUNTER_STATUS: Final = {"arrived": "arrived", "admitted": "in-progress"}
@@ -124,22 +128,42 @@ def flag_resource(
 ) -> Flag:
     """The flag of one plan, with its Provenance: whose record it is, and that it was so at *as_of*."""
     authority = plan.get("authority") or {}
-    provenance = Provenance(
-        id="provenance",
-        meta=Meta(profile=[f"{_PROFILE}Provenance-Flag"]),
-        target=[fhir.to("#")],
-        recorded=as_of,
-        activity=fhir.concept("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "CREATE", "create"),
-        agent=[ProvenanceAgent(who=fhir.organisation(authority.get("ods_code"), authority.get("name")))],
-    )
     return Flag(
         id=fhir.own_id(url),
         meta=Meta(profile=[f"{_PROFILE}Flag-PatientFlag"]),
-        contained=[provenance],
+        contained=[_provenance(fhir.organisation(authority.get("ods_code"), authority.get("name")), as_of)],
         extension=[Extension(url=fhir.FLAG_DETAIL, valueReference=fhir.to(care, "CarePlan"))],
         status="inactive" if _over(plan, as_of) else "active",
         code=fhir.concept(*CPIS_FLAG),
         subject=fhir.to(patient, "Patient"),
         period=_period(plan),
         encounter=fhir.to(visit, "Encounter") if visit is not None else None,
+    )
+
+
+def pointer_resource(url: str, patient: str, visit: str | None, team: str | None, as_of: datetime) -> Flag:
+    """The flag of somebody who may be with the hospital: no plan and no period, only what it means and whom to call."""
+    detail = [Extension(url=fhir.FLAG_DETAIL, valueReference=fhir.to(team, "CareTeam"))] if team is not None else None
+    code = fhir.concept(*CPIS_FLAG)
+    code.text = POINTER
+    return Flag(
+        id=fhir.own_id(url),
+        meta=Meta(profile=[f"{_PROFILE}Flag-PatientFlag"]),
+        contained=[_provenance(fhir.organisation(None, "Children's services"), as_of)],
+        extension=detail,
+        status="active",
+        code=code,
+        subject=fhir.to(patient, "Patient"),
+        encounter=fhir.to(visit, "Encounter") if visit is not None else None,
+    )
+
+
+def _provenance(who: Reference, as_of: datetime) -> Provenance:
+    return Provenance(
+        id="provenance",
+        meta=Meta(profile=[f"{_PROFILE}Provenance-Flag"]),
+        target=[fhir.to("#")],
+        recorded=as_of,
+        activity=fhir.concept("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "CREATE", "create"),
+        agent=[ProvenanceAgent(who=who)],
     )

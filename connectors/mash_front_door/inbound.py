@@ -63,6 +63,8 @@ def referrals(message: dict[str, Any]) -> Iterator[Event | Query]:
             },
             "consent": referral.consent.model_dump() if referral.consent is not None else {"status": "not_sought"},
             "override": referral.override.model_dump() if referral.override is not None else None,
+            "conflicts": referral.conflicts or None,
+            "approvals": [one.model_dump() for one in referral.approvals] or None,
         }
     )
     yield from _queries(referral)

@@ -96,6 +96,10 @@ class Child(Part):
     reason_for_residence: Annotated[
         Words | None, Field(description="Why the child stays elsewhere; shows private fostering.")
     ] = None
+    address_confidential: Annotated[
+        StrictBool | None,
+        Field(description="Whether nobody may learn where the child is, as in a refuge; left out, nobody does."),
+    ] = None
     school_urn: Annotated[Urn | None, Field(description="The school the child attends, by its URN.")] = None
     gp_ods: Annotated[OdsCode | None, Field(description="The practice the child is registered with.")] = None
 
@@ -125,6 +129,14 @@ class Teller(Part):
     anonymous: Annotated[StrictBool, Field(description="Whether they asked not to be named.")]
 
 
+class Approved(Part):
+    """One piece of free text that a named person released to those whom a policy lets hear it."""
+
+    field: Annotated[Literal["concern", "voice_of_child"], Field(description="Which: `concern` or `voice_of_child`.")]
+    by: Annotated[Name, Field(description="Who released it.")]
+    approved_at: Annotated[Moment, Field(description="When.")]
+
+
 class Referral(Part):
     """One contact about one child: a document of its own, or an element of an array."""
 
@@ -147,3 +159,14 @@ class Referral(Part):
     override: Annotated[
         Overridden | None, Field(description="The decision to share without consent, where one was taken.")
     ] = None
+    conflicts: Annotated[
+        tuple[Name, ...],
+        Field(
+            max_length=50,
+            description="Agencies, by their names in the hub, that must not hear: the person of whom the child is in "
+            "danger works there.",
+        ),
+    ] = ()
+    approvals: Annotated[
+        tuple[Approved, ...], Field(max_length=20, description="Pieces of free text that may be passed on.")
+    ] = ()

@@ -1,10 +1,12 @@
-"""What children's social care says: three extracts of its own, laid out in README.md, and four files of SSDA903."""
+"""What children's social care says: three extracts and a status of its own, in README.md, and four files of SSDA903."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
+from connectors.social_care.status import SharingStatus
 from hub.errors import NotUnderstood
 from hub.formats.csv import Row
 from hub.inbound import Query
@@ -15,6 +17,7 @@ from schemas.child_demographics import DemographicsChanged
 from schemas.cpis_flag import FlagChanged
 from schemas.fields import upn_check_letter_holds
 from schemas.looked_after_child import LookedAfterRecorded
+from schemas.sharing_status import SharingStatusRecorded
 
 PLANS: Mapping[str, str] = {"CPP": "child_protection", "LAC": "looked_after", "UCP": "unborn_child_protection"}
 """The three cohorts as CP-IS abbreviates them (DCB1609)."""
@@ -31,6 +34,12 @@ ORDERS: Mapping[str, str] = {
 
 SEXES: Mapping[str, str] = {"1": "M", "2": "F", "M": "M", "F": "F", "U": "U"}
 """SSDA903 SEX: 1 and 2 until 2024, letters since."""
+
+ADOPTED = frozenset({"E11", "E12"})
+"""SSDA903 REC: adopted, unopposed or with consent dispensed with; the episode's last day is that of the order."""
+
+OTHER_NUMBERS = "adoption.other-numbers"
+"""These files know no NHS number and no UPN: somebody must say, by a sharing status, that those are closed too."""
 
 FLAGS = Table(
     FlagChanged,
@@ -206,13 +215,12 @@ def adoptions(row: Row) -> Iterator[Event | Query]:
     order = row["perm_permanence_order_type"].lower()
     if order and order not in ORDERS:
         raise NotUnderstood("order.unknown", "perm_permanence_order_type", "write Adoption, SGO or CAO/RO")
-    yield from ADOPTIONS.event(
-        row,
-        {
-            "order_type": ORDERS.get(order),
-            "adoption_decided": bool(row["perm_adm_decision_date"] or row["perm_ffa_cp_decision_date"]),
-        },
-    )
+    decided = bool(row["perm_adm_decision_date"] or row["perm_ffa_cp_decision_date"])
+    for one in ADOPTIONS.event(row, {"order_type": ORDERS.get(order), "adoption_decided": decided}):
+        yield one
+        if isinstance(one, AdoptionCaseChanged) and one.order_type == "adoption" and one.ordered is not None:
+            yield _closed(one.child.local_id, one.ordered)
+            yield Query(OTHER_NUMBERS, "perm_person_id")
 
 
 def demographics(row: Row) -> Iterator[Event | Query]:
@@ -234,7 +242,28 @@ def ssda903_header(row: Row) -> Iterator[Event | Query]:
 
 def ssda903_episodes(row: Row) -> Iterator[Event | Query]:
     """One episode of a child looked after (SSDA903 episodes)."""
-    yield from EPISODES.event(row)
+    for one in EPISODES.event(row):
+        yield one
+        episode = one.episode if isinstance(one, LookedAfterRecorded) else None
+        if isinstance(one, LookedAfterRecorded) and episode is not None and episode.reason_ended in ADOPTED:
+            yield _closed(one.child.local_id, episode.ended or episode.started)
+            yield Query(OTHER_NUMBERS, "CHILD")
+
+
+def sharing_status(message: dict[str, Any]) -> Iterator[Event | Query]:
+    """
+    What a child, and those who speak for them, have said on being told of (UK GDPR articles 7, 18 and 21).
+
+    Raises `pydantic.ValidationError` for what is not in the format, or names nobody.
+    """
+    said = SharingStatus.model_validate(message).model_dump()
+    said.pop("id")
+    yield SharingStatusRecorded.model_validate(said)
+
+
+def _closed(case_id: str, ordered: date) -> SharingStatusRecorded:
+    """An adoption order closes the identifiers that the child had: the hub tells nobody of them again."""
+    return SharingStatusRecorded(case_id=case_id, adopted=ordered)
 
 
 def ssda903_placed_for_adoption(row: Row) -> Iterator[Event | Query]:

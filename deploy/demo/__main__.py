@@ -260,17 +260,20 @@ def _tell(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends) ->
     report.came_in(console, catalog, rows)
     heard: Counter[tuple[str, str]] = Counter()
     held: Counter[tuple[str, str, str]] = Counter()
+    back: Counter[tuple[str, str, str]] = Counter()
     codec = Codec(catalog.id_of(disclosure.TOPIC, disclosure.SCHEMA), disclosure.SCHEMA)
     for stored in read[disclosure.TOPIC]:
         for receipt in disclosure.receipts_of(stored.record.value or b"", codec):
             if receipt.verdict == "released":
                 heard[receipt.agency, receipt.stream] += 1
+                back.update((receipt.agency, receipt.stream, limit) for limit in receipt.kept_back)
             else:
                 held[receipt.agency, receipt.stream, receipt.rule] += 1
     doors_used = {(agency.key, name): f"{door.format} by {door.by}" for agency in catalog.agencies.values()
                   for name in agency.hears for door in (doors.door_for(agency, name),)}  # fmt: skip
     report.got(console, catalog, heard, doors_used)
     report.withheld(console, catalog, held)
+    report.kept_back(console, catalog, back)
     report.lag(console, cluster.by_topic(behind.result()))
 
 
@@ -299,7 +302,8 @@ def _what_next(state: Path, *, on_kafka: bool) -> None:
     for command in (
         "hub explain wiltshire_police mash_referral "
         "connectors/wiltshire_police/examples/mash_referral/amber_with_consent.event.json",
-        "hub run --once connectors/great_western_hospital/examples/adt/*.hl7",
+        "hub preview mash_health connectors/mash_front_door/examples/referrals/*.json --show 1",
+        "hub notice --out .state/register   # then open notice.html",
         "cat connectors/virtual_school/policy.yaml",
     ):
         console.print(f"  .venv/bin/{command}" if command.startswith("hub") else f"  {command}", soft_wrap=True)

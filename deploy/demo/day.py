@@ -31,9 +31,11 @@ def upn(serial: int) -> str:
 
 def the_day(today: date) -> Iterator[Sending]:
     """Everything that is sent on *today*, in order."""
+    yield from _statuses(today)
     yield from (_flags(today), _demographics(today), _adoptions(today), _episodes(today))
     yield from _referrals(today)
     yield from _notices(today)
+    yield _participation(today)
     yield from _registers(today)
     yield _class_list()
     yield from _arrivals(today)
@@ -56,6 +58,35 @@ def _flags(today: date) -> Sending:
         f"999 000 0050,900005,Vale,Rhys,01/02/2016,CPP,{ago(300)} 09:00,{ago(100)},,{authority},",
         f"123,900006,Quill,Tamsin,01/02/2017,CPP,{ago(30)} 09:00,,,{authority},SW0044",
     ], "six flags: one has no sound NHS number, one ended over a year ago")  # fmt: skip
+
+
+def _statuses(today: date) -> Iterator[Sending]:
+    """What is known of four children before anything is shared about them."""
+    yesterday = f"{today - timedelta(days=1)}T16:20:00+00:00"
+    for number, said, shows in (
+        (1, {"nhs_number": "9990000115", "answers": [{"status": "withdrawn", "given_by": "parent",
+                                                      "recorded_at": yesterday}]},
+         "a parent took her agreement back"),
+        (2, {"nhs_number": "9990000123", "address_confidential": True, "conflicts": ["mash_health"]},
+         "in a refuge, from a father who is a nurse with the MASH's health partners"),
+        (3, {"nhs_number": "9990000131", "case_id": "P-000010", "adopted": str(today - timedelta(days=30))},
+         "an adoption order: these are the identifiers from before it"),
+        (4, {"upn": upn(104), "born": f"{today.year - 17}-03-04", "opted_out": True},
+         "a young person of 17 who opted out of more than name, address and date of birth"),
+    ):  # fmt: skip
+        document = {"id": f"status-{today:%Y%m%d}-{number}", **said}
+        yield Sending("social_care", "sharing_status", f"status-{number}.json", json.dumps(document).encode(), shows)
+
+
+def _participation(today: date) -> Sending:
+    ended = (today - timedelta(days=1)).strftime("%Y-%m-%d")
+    born = f"{today.year - 17}-03-04"
+    return _csv("participation_team", "ccis", "ccis", [
+        "YoungPersonsID,UniquePupilNumber,FamilyName,GivenName,DOB,PeriodEnd,CohortStatus,ActivityCode",
+        f"866 10001,{upn(103)},Whitlock,Dana,{born},{ended},P,619",
+        f"866 10002,{upn(104)},Garrick,Edith,{born},{ended},P,619",
+        f"866 10003,{upn(105)},Vale,Rhys,{born},{ended},P,210",
+    ], "three young people: two are in no learning or work, one of whom opted out")  # fmt: skip
 
 
 def _demographics(today: date) -> Sending:
@@ -95,7 +126,7 @@ def _episodes(today: date) -> Sending:
 
 
 def _referral(today: date, number: int, **said: Any) -> Sending:
-    at = f"{today.isoformat()}T09:{number:02d}:00+00:00"
+    at, before = f"{today.isoformat()}T09:{number:02d}:00+00:00", f"{today - timedelta(days=1)}T15:00:00+00:00"
     flags = ["NEW_REFERRAL", "EXISTING_REFERRAL", "CP_ENQUIRY", "NFA", "NON_AGENCY_ADOPTION", "PRIVATE_FOSTERING"]
     flags += ["ADVICE", "MISSING", "OLA_CP", "OTHER_OUTCOMES_EXIST"]
     surname, forename = NAMES[number % len(NAMES)].split()
@@ -111,12 +142,13 @@ def _referral(today: date, number: int, **said: Any) -> Sending:
             "pers_person_id": f"P-{number:06d}", "pers_common_child_id": said.get("nhs", "9990000018"),
             "pers_surname": surname, "pers_forename": forename, "pers_dob": "2016-05-01", "pers_sex": "F",
             "address": {"line_1": f"{number} Invented Row", "town": "Swindon", "postcode": "SN99 9ZZ"},
+            "address_confidential": False,
             "gp_ods": "J83999",
         },
         "factors": said.get("factors", ["16A"]),
         "referrer": {"role": "designated safeguarding lead", "organisation": "Invented Primary School",
                      "anonymous": False},
-        "consent": said.get("consent", {"status": "given", "given_by": "parent", "recorded_at": at}),
+        "consent": said.get("consent", {"status": "given", "given_by": "parent", "recorded_at": before}),
     } | ({"override": said["override"]} if "override" in said else {})  # fmt: skip
     return Sending(
         "mash_front_door", "referrals", f"referral-{number}.json", json.dumps(document).encode(), said["shows"]
@@ -124,7 +156,7 @@ def _referral(today: date, number: int, **said: Any) -> Sending:
 
 
 def _referrals(today: date) -> Iterator[Sending]:
-    refused, asked = {"status": "refused", "given_by": "parent"}, f"{today.isoformat()}T09:00:00+00:00"
+    refused, asked = {"status": "refused", "given_by": "parent"}, f"{today - timedelta(days=1)}T17:00:00+00:00"
     yield _referral(today, 1, shows="amber, the parent agreed")
     yield _referral(today, 2, rag="red", nhs="9990000026", shows="red, the parent agreed")
     yield _referral(today, 3, rag="green", nhs="9990000034", shows="green: health hears of it, police do not")
@@ -133,11 +165,15 @@ def _referrals(today: date) -> Iterator[Sending]:
     yield _referral(today, 5, rag="red", nhs="9990000050", consent=refused, override=override,
                     shows="the parent refused; a manager decided to share, and it is on record")  # fmt: skip
     yield _referral(today, 6, stage="assessment", nhs="9990000069", shows="past the point of contact")
+    yield _referral(today, 8, nhs="9990000115", shows="the parent agreed, and took it back since")
+    yield _referral(today, 9, rag="red", nhs="9990000123",
+                    shows="in a refuge: police hear without an address, a nurse's partners not at all")  # fmt: skip
+    yield _referral(today, 10, rag="red", nhs="9990000131", shows="names an adopted child as they were: refused")
     yield _referral(today, 7, factors=["99Z"], nhs="9990000077", shows="a factor that is in no code list")
 
 
 def _notices(today: date) -> Iterator[Sending]:
-    at = f"{today.isoformat()}T01:40:00+00:00"
+    at = f"{today - timedelta(days=1)}T22:40:00+00:00"
     document = {
         "id": f"niche-{today:%Y%m%d}-1", "reference": f"PPN-{today:%Y}-003312", "occurrence_number": "54260018812",
         "sent_at": at, "type": "domestic_abuse", "incident": {"at": at, "location": "22 Imaginary Terrace, Swindon"},

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from hub import sync
 from hub.catalog import Catalog
-from hub.check import agencies, grants, streams
+from hub.check import agencies, approvals, grants, notice, streams
 from hub.document import Finding
 from hub.errors import CatalogError
 from hub.policy import Policy
@@ -20,6 +20,7 @@ def check(catalog: Catalog, today: date) -> list[Finding]:
     findings = faults(catalog)
     if not any(not finding.warning for finding in findings):
         findings += sync.stale(catalog)  # what is derived from a broken catalog says nothing
+    findings += notice.sections(catalog)
     for agency in catalog.agencies.values():
         findings += agencies.examples(agency, catalog)
     for key, policy in catalog.policies.items():
@@ -40,6 +41,7 @@ def faults(catalog: Catalog) -> list[Finding]:
     for place, document in catalog.documents.items():
         if place.endswith("/policy.yaml"):
             findings += grants.policy(place.split("/")[1], document, catalog)
+        findings += approvals.approvals(place, document, catalog)
         findings += document.unwritten()
     return _in_order(findings)
 

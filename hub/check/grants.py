@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from hub.catalog import Catalog
+from hub.check import notice
 from hub.check.streams import unknown
 from hub.coarse import WORDS
 from hub.document import Document, Finding, near
@@ -43,9 +44,7 @@ def policy(key: str, document: Document, catalog: Catalog) -> Iterator[Finding]:
         if stream is not None and not told and (agency is None or name not in agency.hears):
             mend = f"add hears.{name} in connectors/{key}/agency.yaml"
             yield document.finding(at, "agency.yaml does not say how it is delivered", mend)
-        if grant.notice not in catalog.notice and not catalog.unread("connectors/notice.yaml"):
-            what = "the privacy notice has no such section"
-            yield document.finding((*at, "notice"), what, near(grant.notice, catalog.notice))
+        yield from notice.rests(name, grant, document, catalog)
 
 
 def _grants(document: Document) -> dict[str, Grant]:
@@ -75,12 +74,27 @@ def _grant(grant: Grant, stream: Stream, document: Document, at: Place) -> Itera
         elif fact.record is not None:
             what = f"{path!r} is a record: a part added to it later would be heard unasked"
             yield document.finding(here, what, "name its fields one by one")
+        elif kind != "where" and fact.sensitivity is Sensitivity.NARRATIVE and stream.approvals is None:
+            what = f"{path!r} is free text, and nobody can release it: {stream.name} carries no approvals"
+            yield document.finding(here, what, "leave it out, or let the stream carry them")
         elif kind == "coarse":
             yield from _coarse(fact, grant.coarse[path], document, here)
         elif kind == "where":
             yield from _where(fact, grant, stream, document, here)
     for path in sorted(set(grant.fields) & set(grant.coarse)):
         yield document.finding((*at, "coarse", path), "is heard in full too", "keep it in one of the two")
+    for limit, still in grant.even_if:
+        for index, path in enumerate(still):
+            if path not in grant.fields and path not in grant.coarse:
+                what = f"{path!r} is not granted, so it is not heard then either"
+                mend = near(path, (*grant.fields, *grant.coarse))
+                yield document.finding((*at, "even_if", limit, index), what, mend)
+    if grant.even_if.uncertain and stream.match is None:
+        what = f"{stream.name} does not say how certain it is who the child is"
+        yield document.finding((*at, "even_if", "uncertain"), what, "take it out")
+    if grant.even_if.opted_out and grant.gate != "opt-out":
+        what = f"the gate {grant.gate} knows of no opting out"
+        yield document.finding((*at, "even_if", "opted_out"), what, "write `gate: opt-out`, or take it out")
     for index, path in enumerate(grant.fields):
         if path in grant.fields[:index]:
             yield document.finding((*at, "fields", index), f"{path!r} stands twice", "keep one")
@@ -157,8 +171,8 @@ def _as_said(fact: Fact, stream: Stream, value: object) -> Any:
 
 
 def _gate(grant: Grant, stream: Stream, document: Document, at: Place) -> Iterator[Finding]:
-    if grant.gate == "statute" and not grant.basis.statute:
-        yield document.finding((*at, "basis"), "gate `statute` names no statute", "write basis.statute")
+    if grant.gate in ("statute", "opt-out") and not grant.basis.statute:
+        yield document.finding((*at, "basis"), f"gate `{grant.gate}` names no statute", "write basis.statute")
     if grant.gate in ("consent", "contact-stage") and stream.consent is None:
         yield document.finding((*at, "gate"), f"{stream.name} carries no record of consent", "use another gate")
     if grant.gate == "contact-stage" and stream.stage is None:

@@ -9,6 +9,7 @@ from typing import get_args
 
 from hub.avro import primitive
 from hub.catalog import Catalog, folder_of
+from hub.check.marks import marks
 from hub.document import Finding, near
 from hub.keys import NATIONAL
 from hub.stream import Lane, Stream
@@ -53,13 +54,13 @@ def stream(stream: Stream, catalog: Catalog) -> Iterator[Finding]:
     for path in keys:
         if path in facts and (facts[path].record is not None or any(_above(path, one) for one in listed)):
             yield Finding(place, here, f"key {path!r} is a record or lies in a list", "name a field that is one value")
-    asked = (*keys, *filter(None, (stream.consent, stream.override, stream.stage, stream.restricted)))
-    for path in asked:
         if path not in facts:
             yield Finding(place, here, f"no field {path!r}", near(path, facts))
+    for what, mend in marks(stream, facts):
+        yield Finding(place, here, what, mend)
     if stream.keep not in catalog.keeping and not catalog.unread(KEEPING):
         what = f"keep={stream.keep!r} is not in topics/keeping.yaml"
-        yield Finding(place, here, what, near(stream.keep, catalog.keeping))
+        yield Finding(place, here, what, near(stream.keep, set(catalog.keeping) - set(OWN_WAYS)))
     if stream.lane not in get_args(Lane):
         yield Finding(place, here, f"no lane {stream.lane!r}", near(stream.lane, get_args(Lane)))
     if "TODO" in stream.steward:

@@ -10,11 +10,11 @@ from typing import get_args
 import click
 
 from hub import log
-from hub.cli.ground import bootstrap_of, console, main, sound
+from hub.cli.ground import bootstrap_of, console, main, named, sound
 from hub.settings import Settings
 from hub.stream import Lane
 
-PROCESSES = ("gateway", "relay", "watches", "couriers")
+PROCESSES = ("gateway", "relay", "watches", "couriers", "canaries")
 
 
 @main.command()
@@ -27,8 +27,8 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -
     Carry, until Ctrl-C: all processes together, or the one named.
 
     \b
-      hub run                                   gateway, relay, watches and couriers, supervised
-      hub run gateway                           one of them alone (gateway, relay, watches, couriers)
+      hub run                                   gateway, relay, watches, couriers and canaries, supervised
+      hub run gateway                           one of them alone (gateway, relay, watches, couriers, canaries)
       hub run --once mash_front_door/referrals/1.json
       hub run --once great_western_hospital/adt=admission.hl7
 
@@ -51,18 +51,14 @@ def _once(files: tuple[str, ...], out: Path | None) -> None:
 
     from hub import once, report  # noqa: PLC0415
     from hub.keys import Keys  # noqa: PLC0415
+    from hub.sync import as_synced  # noqa: PLC0415
 
     if not files:
         raise click.UsageError("--once wants files: hub run --once connectors/*/examples/*/*.hl7")
-    loaded = sound()
+    loaded = as_synced(sound())
     hub = once.Once(loaded, Keys(secrets.token_bytes(32)))
     for given in files:
-        line, is_named, name = ("", "", "") if Path(given).is_file() else given.partition("=")
-        path = Path(name if is_named else given)
-        if not path.is_file():
-            raise click.UsageError(f"{path}: no such file")
-        agency, wanted = [*line.split("/", 1), ""][:2] if is_named else once.line_of(loaded, path)
-        hub.give(path, agency, wanted)
+        hub.give(*named(loaded, given))
     outcome = hub.deliver()
     if out is not None:
         once.write(outcome, out)
@@ -71,12 +67,15 @@ def _once(files: tuple[str, ...], out: Path | None) -> None:
 
 def _all(settings: Settings) -> None:
     from hub import cluster  # noqa: PLC0415
+    from hub.renewal import admit  # noqa: PLC0415
     from hub.supervise import Supervisor, on_stop  # noqa: PLC0415
 
     loaded, bootstrap = sound(), bootstrap_of(settings)
+    admit(loaded, settings.path("live"))
     made = cluster.prepare(loaded, settings, bootstrap)
     log.note("run", "topics ready", count=len(made))
-    supervisor = Supervisor(settings, cluster.PROCESSES)
+    watching = (cluster.CANARIES,) if settings.canary_seconds else ()
+    supervisor = Supervisor(settings, (*cluster.PROCESSES, *watching))
     on_stop(supervisor.stop)
     supervisor.start()
     try:
@@ -96,6 +95,13 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
         from hub.relaying import relay  # noqa: PLC0415
 
         relay(loaded, settings, bootstrap, (lane,) if lane else cluster.LANES)
+        return
+    if process == "canaries":
+        from hub.canary.rounds import serve as watch_canaries  # noqa: PLC0415
+
+        ended = threading.Event()
+        on_stop(ended.set)
+        watch_canaries(loaded, settings, bootstrap, stop=ended, ready=lambda: announce(settings, "canaries"))
         return
 
     async def serve() -> None:

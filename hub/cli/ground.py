@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -21,6 +22,16 @@ NONE_RUNS = "no Kafka: set HUB_BOOTSTRAP_SERVERS, or start a local one with `hub
 class _Group(click.Group):
     """Turns the hub's own errors into a message and exit code 1; a traceback is for faults nobody foresaw."""
 
+    group_class = type  # groups within are of this kind too
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.help = _as_written(self.help)
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        cmd.help = _as_written(cmd.help)
+        super().add_command(cmd, name)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -33,6 +44,11 @@ class _Group(click.Group):
             ctx.exit(1)
 
 
+def _as_written(text: str | None) -> str | None:
+    r"""Help whose lines stay as they are below a `\b`, which is two characters in a raw docstring and one for click."""
+    return text.replace("\\b\n", "\b\n") if text else text
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="hub")
 def main() -> None:
@@ -43,9 +59,11 @@ def main() -> None:
     Begin with:
       hub check                     is everything that is written here sound?
       hub run --once FILES…         what would each agency receive of these files? (no Kafka needed)
+      hub policy diff               what would my change of a policy newly disclose, and to whom?
       hub kafka up                  a real Apache Kafka on this machine
-      hub run                       carry: gateway, relay, watches and couriers, until Ctrl-C
+      hub run                       carry: gateway, relay, watches, couriers and canaries, until Ctrl-C
       hub lag                       who is waiting for what?
+      hub canary                    does each agency hear what its policy grants, and nothing else, now?
 
     Settings come from the environment; see deploy/settings.example.env.
     """
@@ -56,6 +74,18 @@ def sound() -> Catalog:
     from hub import catalog, check  # noqa: PLC0415
 
     return check.sound(catalog.look())
+
+
+def named(loaded: Catalog, given: str) -> tuple[Path, str, str]:
+    """A file, and the agency and line that it is read as: by its folders, or where *given* is AGENCY/LINE=FILE."""
+    from hub import once  # noqa: PLC0415
+
+    line, is_named, name = ("", "", "") if Path(given).is_file() else given.partition("=")
+    path = Path(name if is_named else given)
+    if not path.is_file():
+        raise click.UsageError(f"{path}: no such file")
+    agency, wanted = [*line.split("/", 1), ""][:2] if is_named else once.line_of(loaded, path)
+    return path, agency, wanted
 
 
 def bootstrap_of(settings: Settings) -> str:

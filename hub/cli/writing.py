@@ -5,10 +5,17 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hub.cli.ground import console, main, sound
+from hub.cli.ground import bootstrap_of, console, main, sound
+from hub.errors import HubError
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from hub.catalog import Catalog
+    from hub.explain import Explanation
 
 
 @main.command()
@@ -48,16 +55,56 @@ def sync(only_check: bool) -> None:
 @main.command()
 @click.argument("agency")
 @click.argument("stream")
-@click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def explain(agency: str, stream: str, event: Path) -> None:
-    """
+@click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--standing", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Suppose that this JSON is known of the child: consent, objections, seals.")  # fmt: skip
+@click.option("--at", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+              help="Decide at this moment, in UTC; default now.")  # fmt: skip
+@click.option("--id", "event_id", default="", metavar="ID",
+              help="In place of EVENT: the event of this id on Kafka, with what is known of its child.")  # fmt: skip
+def explain(
+    agency: str, stream: str, event: Path | None, standing: Path | None, at: datetime | None, event_id: str
+) -> None:
+    r"""
     What AGENCY would hear of one EVENT of STREAM, field by field and rule by rule.
 
-    EVENT is a JSON file as in the examples: connectors/AGENCY/examples/STREAM/*.event.json.
+    EVENT is a JSON file as in the examples: connectors/AGENCY/examples/STREAM/*.event.json. Today's policies decide;
+    what was decided when the event was carried is in its receipt: `hub receipts --event ID`.
+
+    \b
+      hub explain wiltshire_police mash_referral red.event.json --standing withdrawn.standing.json
+      hub explain wiltshire_police mash_referral red.event.json --at 2027-09-01
+      hub explain wiltshire_police mash_referral --id 6f1c…
     """
     from hub import explain, report  # noqa: PLC0415
 
-    report.explanation(console, explain.explain(sound(), agency, stream, event, now=datetime.now(UTC)))
+    now = at.replace(tzinfo=UTC) if at is not None else datetime.now(UTC)
+    if event_id:
+        if event is not None or standing is not None:
+            raise click.UsageError("--id takes the event, and what is known of the child, from Kafka: name no file")
+        said = _on_topic(sound(), agency, stream, event_id, now)
+    elif event is None:
+        raise click.UsageError("name a file with the EVENT, or --id ID of one on Kafka")
+    else:
+        said = explain.explain(sound(), agency, stream, event, now=now, standing=standing)
+    report.explanation(console, said)
+
+
+def _on_topic(loaded: Catalog, agency: str, stream: str, event_id: str, now: datetime) -> Explanation:
+    """The explanation of an event that lies on its topic."""
+    from hub.evidence import Ledger  # noqa: PLC0415
+    from hub.explain import explain_record  # noqa: PLC0415
+    from hub.following import Following  # noqa: PLC0415
+
+    settings = Settings.read()
+    ledger = Ledger(loaded, bootstrap_of(settings), settings.kafka())
+    found = ledger.events([event_id], [stream]).get(event_id)
+    if not found:
+        raise HubError(f"no event {event_id} lies on the topic of {stream}; `hub receipts --event ID` names its stream")
+    following = Following(loaded)
+    for said in ledger.standings():
+        following.take(said.record)
+    return explain_record(loaded, agency, stream, found[-1], settings.keys(), following.view, now=now)
 
 
 @main.group()

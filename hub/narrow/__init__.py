@@ -24,12 +24,20 @@ class Reader:
     """
     Reads the leaves at *paths* of records that were written with *schema* under *schema_id*, and nothing else.
 
-    Dates and times stay Avro's integers, except at the paths in *dates*. Raises KeyError for a path that is no leaf of
-    the schema, TypeError for a schema of kinds that the hub's streams do not have.
+    Dates and times stay Avro's integers, except at the paths in *dates*. What lies at *absent*, leaves or records, is
+    null in what is read, whether the schema has it, and it is stepped over, or not. Raises KeyError for a path that is
+    no leaf of the schema, TypeError for a schema of kinds that the hub's streams do not have.
     """
 
-    def __init__(self, schema_id: int, schema: Any, paths: frozenset[str], dates: frozenset[str] = frozenset()) -> None:
-        made = Reading(paths, dates)
+    def __init__(
+        self,
+        schema_id: int,
+        schema: Any,
+        paths: frozenset[str],
+        dates: frozenset[str] = frozenset(),
+        absent: frozenset[str] = frozenset(),
+    ) -> None:
+        made = Reading(paths, dates, absent)
         self.source = made.source(schema)
         if missing := paths - made.found:
             raise KeyError(f"no leaf of the schema lies at {sorted(missing)[0]}")

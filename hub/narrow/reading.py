@@ -17,9 +17,10 @@ class Reading(Source):
     was read is let out before that.
     """
 
-    def __init__(self, paths: frozenset[str], dates: frozenset[str]) -> None:
+    def __init__(self, paths: frozenset[str], dates: frozenset[str], absent: frozenset[str] = frozenset()) -> None:
         super().__init__()
         self._paths = paths
+        self._absent = absent
         self._dates = dates
         self.found: set[str] = set()
 
@@ -41,7 +42,10 @@ class Reading(Source):
         return self.text()
 
     def _wants(self, schema: Any, place: tuple[str, ...]) -> bool:
-        return any(path in self._paths for path in leaves_in(schema, place))
+        """Whether anything is read of what lies at *place*, be it that it is null."""
+        path = ".".join(place)
+        below = any(one.startswith(f"{path}.") for one in self._absent)
+        return below or any(path in self._paths for path in leaves_in(schema, place))
 
     def _value(self, schema: Any, place: tuple[str, ...], *, wanted: bool) -> str:
         """Write what reads, or steps over, one value; returns the name under which it then is."""
@@ -70,12 +74,19 @@ class Reading(Source):
         for field in schema["fields"]:
             here = (*place, identifier_of(field["name"]))
             self.line(f"# {'.'.join(here)}")
+            if wanted and ".".join(here) in self._absent:
+                self._value(field["type"], here, wanted=False)
+                parts.append(f"{field['name']!r}: {nothing_of(field['type'])}")
+                continue
             inner = wanted and self._wants(field["type"], here)
             value = self._value(field["type"], here, wanted=inner)
             if inner:
                 parts.append(f"{field['name']!r}: {value}")
         if not wanted:
             return ""
+        have = {(*place, field["name"]) for field in schema["fields"]}
+        new = sorted(way for one in self._absent if (way := tuple(one.split(".")))[:-1] == place and way not in have)
+        parts += [f"{way[-1]!r}: None" for way in new]
         return self._named("{" + ", ".join(parts) + "}")
 
     def _array(self, items: Any, place: tuple[str, ...], *, wanted: bool) -> str:
@@ -142,6 +153,11 @@ class Reading(Source):
             self.line(f"{name}, p = long_number({name}, d, p)")
         with self.inside("else:"):
             self.line(f"{name} = {name} >> 1 ^ -({name} & 1)")
+
+
+def nothing_of(schema: Any) -> str:
+    """What stands where a field is kept back: an empty list where it is a list that must be there, else null."""
+    return "[]" if isinstance(schema, Mapping) and schema.get("type") == "array" else "None"
 
 
 _AS_DATES: Mapping[str, str] = {

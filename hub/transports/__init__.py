@@ -7,7 +7,11 @@ from typing import NamedTuple, Protocol
 
 
 class Answer(NamedTuple):
-    """What a sender is told, after the commit: counts of what became of its message, and the first fault."""
+    """
+    What a sender is told, after the commit: counts of what became of its message, and the first fault.
+
+    Where it is not to be *kept*, a road keeps nothing of the message either: neither its bytes nor its name.
+    """
 
     code: str = "accepted"
     place: str = ""
@@ -16,6 +20,7 @@ class Answer(NamedTuple):
     set_aside: int = 0
     refused: int = 0
     readable: bool = True
+    kept: bool = True
 
     @property
     def accepted(self) -> bool:

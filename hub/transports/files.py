@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from hub.errors import Refused, TransportError
@@ -27,6 +28,7 @@ from hub.transports import Answer, Delivery, Receive
 from hub.transports.folder import Mark, files, move, opened, read, remove, reserve, write
 
 DONE, REFUSED = "done", "refused"
+_DELETED = re.compile(r"deleted-\d+(\.\d+)?")
 _UNFINISHED = (".part", ".filepart", ".tmp", ".crdownload", "~")
 
 
@@ -48,7 +50,9 @@ class FolderSource:
     A file is taken once its size and time of change stayed the same over two looks and *settle* seconds (a sender
     that writes `name.part` and renames it is safe at any speed). What was understood goes to `done/`, what could
     not be read to `refused/`; where anything was refused, `<name>.why.json` beside it says what to do. Both moves
-    come after the answer: a file that is still there after a crash is read again, which makes no new events.
+    come after the answer: a file that is still there after a crash is read again, which makes no new events. A file
+    that must not be kept is deleted, and what is left in `refused/` is a report that tells neither its content nor
+    its name, which may say the same.
     While the hub cannot commit, a line waits at its oldest file, so that files are taken in the order they came.
     """
 
@@ -75,6 +79,10 @@ class FolderSource:
         for folder in self._folders.values():
             for part in (folder, folder / DONE, folder / REFUSED):
                 part.mkdir(mode=0o770, parents=True, exist_ok=True)
+            with opened(folder / REFUSED) as refused:
+                for name in files(refused):
+                    if _DELETED.fullmatch(name):  # a process that was killed between the move and the deed
+                        remove(refused, name)
         self._tasks = [
             asyncio.create_task(self._watch(line, folder, receive), name=f"files {'/'.join(line)}")
             for line, folder in self._folders.items()
@@ -187,12 +195,12 @@ def _put_away(folder: Path, name: str, mark: Mark, answer: Answer) -> None:
 
     The move comes first and the look at what was moved second: the other way round a file could slip in between.
     """
-    with opened(folder) as here, opened(DONE if answer.readable else REFUSED, here) as there:
-        reserved = [reserve(there, name)]
+    with opened(folder) as here, opened(DONE if answer.readable and answer.kept else REFUSED, here) as there:
+        reserved = [reserve(there, name if answer.kept else f"deleted-{mark.inode}")]
         try:
             if not answer.accepted:
                 reserved.append(reserve(there, f"{reserved[0]}.why.json"))
-                write(there, reserved[1], _reasons(answer))
+                write(there, reserved[1], _reasons(answer, mark))
             moved = move(here, name, there, reserved[0])
         except OSError as error:
             for one in reserved:
@@ -204,12 +212,17 @@ def _put_away(folder: Path, name: str, mark: Mark, answer: Answer) -> None:
             move(there, reserved[0], here, reserve(here, name))
             for one in reserved[1:]:
                 remove(there, one)
+        elif not answer.kept:
+            remove(there, reserved[0])
 
 
-def _reasons(answer: Answer) -> bytes:
-    reasons = {"code": answer.code, "place": answer.place, "mend": answer.mend}
-    counts = {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused}
-    return json.dumps(reasons | counts, indent=2).encode() + b"\n"
+def _reasons(answer: Answer, mark: Mark) -> bytes:
+    told: dict[str, object] = {"code": answer.code, "place": answer.place, "mend": answer.mend}
+    told |= {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused}
+    if not answer.kept:
+        written = datetime.fromtimestamp(mark.changed / 1e9, UTC).isoformat(timespec="seconds")
+        told |= {"file": "deleted, and its name with it", "bytes": mark.size, "written": written}
+    return json.dumps(told, indent=2).encode() + b"\n"
 
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

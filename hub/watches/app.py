@@ -22,7 +22,7 @@ from hub.watches.ground import Ground
 from hub.watches.progress import Progress
 from hub.watches.recovery import Tables
 from hub.watches.watching import Taken, Watching, Worked
-from hub.watches.wire import Wire
+from hub.wire import Wire
 
 ABREAST = 1000  # records whose promises fly at once
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hub.catalog import Catalog
-from hub.envelope import Envelope
+from hub.envelope import Envelope, is_synthetic
 from hub.keys import Keys
 from hub.log import note
 from hub.topology import changelog_of
 from hub.transports.kafka import read_topic
 from hub.watch import Memory, Watch
 from hub.watches.watching import UNREADABLE_MEMORY, unsealed
-from hub.watches.wire import Wire
+from hub.wire import Wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,8 @@ def reconcile(
     unreadable = 0
     for stored in read_topic(bootstrap, stream.topic, kafka):
         record = stored.record
+        if is_synthetic(record.headers):
+            continue
         try:
             event = (
                 (Envelope.from_headers(record.headers), wire.read(stream, record.value))

@@ -10,13 +10,13 @@ from typing import NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from pydantic import ValidationError
 
-from hub.envelope import Envelope, Headers, Record, stamp
+from hub.envelope import Envelope, Headers, Record, is_synthetic, stamp
 from hub.errors import MessageError, NotUnderstood, TransportError, Unreadable
 from hub.keys import Keys
 from hub.stream import Stream
 from hub.topology import WATCHES
 from hub.watch import MORE_DOUBTS, Memory, Watch, record_of
-from hub.watches.wire import Wire
+from hub.wire import Wire
 
 UNREADABLE_MEMORY = "memory"  # the doubt that stands where what was held of a key could not be opened
 
@@ -81,8 +81,11 @@ class Watching:
         Take in a record of the kept stream; the memory has it when this returns, and Kafka when the promise is kept.
 
         A record that cannot be taken in leaves its key in doubt until that event is replayed, so that what could not
-        be read never passes for what was never said. A record without a value (an erasure) forgets.
+        be read never passes for what was never said. A record without a value (an erasure) forgets. A canary is about
+        nobody, and nothing comes of it.
         """
+        if is_synthetic(taken.headers):
+            return Worked()
         if taken.key is None:
             return Worked(
                 fault=NotUnderstood("no-key", "", "the record belongs to no subject; its producer is at fault")
@@ -111,8 +114,8 @@ class Watching:
         return (self.ground.hold(self.watch.name, taken.key, box, taken.partition),)
 
     async def judge(self, taken: Taken, now: Callable[[], datetime]) -> Worked:
-        """Judge a record of the judged stream and emit what comes of it."""
-        if taken.value is None:
+        """Judge a record of the judged stream and emit what comes of it; nothing comes of a canary."""
+        if taken.value is None or is_synthetic(taken.headers):
             return Worked()
         try:
             papers = _papers(taken)

@@ -116,6 +116,8 @@ stream = Stream(
     name="adoption_case",
     event=AdoptionCaseChanged,
     key=("child.local_id",),
+    subject=(("case_id", "child.local_id"),),
+    born="child.born",
     keep="days",
     steward="safeguarding",
 )

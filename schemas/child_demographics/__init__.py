@@ -71,15 +71,15 @@ class Child(Event):
 class School(Event):
     """Where the child is on roll (Get Information About Schools; class list)."""
 
-    urn: Annotated[Urn | None, Field(description="Unique reference number."), Sensitivity.PERSONAL] = None
-    name: Annotated[Name | None, Field(description="The school's name."), Sensitivity.PERSONAL] = None
+    urn: Annotated[Urn | None, Field(description="Unique reference number."), Sensitivity.CONTACT] = None
+    name: Annotated[Name | None, Field(description="The school's name."), Sensitivity.CONTACT] = None
     dfe_number: Annotated[
         Annotated[str, AfterValidator(_dfe_number)] | None,
         Field(description="Authority and establishment number, seven digits."),
-        Sensitivity.PERSONAL,
+        Sensitivity.CONTACT,
     ] = None
     year_group: Annotated[Code | None, Field(description="National curriculum year."), Sensitivity.PERSONAL] = None
-    registration: Annotated[Name | None, Field(description="Class or registration group."), Sensitivity.PERSONAL] = None
+    registration: Annotated[Name | None, Field(description="Class or registration group."), Sensitivity.CONTACT] = None
     started: Annotated[Day | None, Field(description="First day on roll."), Sensitivity.PERSONAL] = None
 
 
@@ -96,7 +96,7 @@ class DemographicsChanged(Event):
     """Who a child is, where they live and learn, whole, as it now is (NHS school-move extract)."""
 
     child: Annotated[Child, Field(description="The child."), Sensitivity.SPECIAL]
-    school: Annotated[School | None, Field(description="Where the child is on roll."), Sensitivity.PERSONAL] = None
+    school: Annotated[School | None, Field(description="Where the child is on roll."), Sensitivity.CONTACT] = None
     parents: Annotated[
         tuple[Parent, ...], Field(max_length=10, description="Parents and carers."), Sensitivity.CONTACT
     ] = ()
@@ -106,6 +106,8 @@ stream = Stream(
     name="child_demographics",
     event=DemographicsChanged,
     key=("child.nhs_number", "child.upn", "child.local_id"),
+    subject=(("nhs_number", "child.nhs_number"), ("upn", "child.upn"), ("case_id", "child.local_id")),
+    born="child.born",
     keep="days",
     steward="health",
     restricted="child.restricted",

@@ -62,6 +62,7 @@ stream = Stream(
     name="cpis_flag",
     event=FlagChanged,
     key=("subject.nhs_number",),
+    subject=(("nhs_number", "subject.nhs_number"), ("case_id", "subject.local_id")),
     keep="standing",
     steward="safeguarding",
     lane="urgent",

@@ -2,7 +2,8 @@
 Hospital alert: the verdict on one hospital attendance, whether a CP-IS flag stands or not; nothing of treatment.
 
 Every attendance gets a verdict, so that silence never reads as "no flag". Plans as in DCB1609; a plan stays
-visible for twelve months after its end.
+visible for twelve months after its end. A flag is found by NHS number alone: `match` says whether whoever came is then
+the one who was flagged, and where that is not certain, a policy lets through no more than whom to `call`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hub.stream import Event, Sensitivity, Stream
-from schemas.fields import Authority, Day, LocalId, Moment, Name, NhsNumber, OdsCode, ProtectionPlan
+from schemas.fields import Authority, Day, LocalId, Moment, Name, NhsNumber, OdsCode, Phone, ProtectionPlan
 
 Verdict = Literal["flagged", "nothing_known", "unknown"]
 """A plan stands; none is held; or it could not be told (no NHS number, or the flags were not up to date)."""
@@ -57,11 +58,21 @@ class AlertRaised(Event):
         LocalId | None, Field(description="The allocated social worker's number."), Sensitivity.IDENTIFIER
     ] = None
     as_of: Annotated[Moment, Field(description="How recent the flags were that were asked."), Sensitivity.OPEN]
+    match: Annotated[
+        Literal["certain", "probable", "possible"] | None,
+        Field(description="How certain it is that the patient is the child of the flag."),
+        Sensitivity.OPEN,
+    ] = None
+    call: Annotated[
+        Phone | None, Field(description="Whom to call about it: an authority's emergency duty team."), Sensitivity.OPEN
+    ] = None
 
     @model_validator(mode="after")
     def _plans_fit(self) -> Self:
         if (self.verdict == "flagged") != bool(self.plans):
             raise PydanticCustomError("verdict_against_plans", "plans stand with the verdict flagged, and only with it")
+        if self.verdict != "flagged" and (self.match is not None or self.call is not None):
+            raise PydanticCustomError("matched_without_a_flag", "leave out match and call where nothing was found")
         return self
 
 
@@ -69,6 +80,9 @@ stream = Stream(
     name="hospital_alert",
     event=AlertRaised,
     key=("patient.nhs_number", "attendance_id"),
+    subject=(("nhs_number", "patient.nhs_number"),),
+    born="patient.born",
+    match="match",
     keep="days",
     steward="safeguarding",
     lane="urgent",

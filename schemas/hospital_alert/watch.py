@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from hub.envelope import Envelope, stamp
@@ -42,6 +42,7 @@ def remember(state: State | None, flag: Mapping[str, Any], now: datetime) -> Sta
             "ended": None if flag.get("ended") is None else stamp(flag["ended"]),
             "authority": {part: flag["authority"][part] for part in _AUTHORITY},
             "worker_id": flag.get("worker_id"),
+            "born": flag["subject"]["born"].isoformat(),
         }
     name = "|".join((flag["authority"]["ods_code"], flag["plan"], stamp(flag["started"])))
     entries = dict(state or {})
@@ -108,7 +109,29 @@ def judge(
         plans=tuple(_plan(name, known[name]) for name in shown),
         worker_id=said[max(said)] if said else None,
         as_of=now if caught_up or not shown else max(known[name]["said"] for name in shown),
+        match=_match(patient, [known[name] for name in shown]) if shown else None,
+        call=_call([known[name] for name in shown]) if shown else None,
     )
+
+
+def _match(patient: Mapping[str, Any], shown: list[Entry]) -> Literal["certain", "possible"]:
+    """
+    Whether who came is who was flagged: the number is not in doubt, and no flag under it says another date of birth.
+
+    An unborn child's plan names the mother, by number and date of birth alike, and so does the hospital. A flag that
+    was remembered without a date of birth has no say, nor has a hospital that does not tell one.
+    """
+    if patient.get("nhs_number_verified") is False:
+        return "possible"
+    born = patient.get("born")
+    others = {entry.get("born") for entry in shown} - {None}
+    return "possible" if born is not None and not others <= {born.isoformat()} else "certain"
+
+
+def _call(shown: list[Entry]) -> str:
+    """The emergency duty team, who answer day and night (DCB1609), of the authority whose plan lasts longest."""
+    lasting = max(shown, key=lambda entry: entry["ended"] or "open")
+    return str(lasting["authority"]["emergency_phone"])
 
 
 def _start(name: str) -> tuple[str, str]:

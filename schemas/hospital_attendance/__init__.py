@@ -105,6 +105,8 @@ class AttendanceReported(Event):
 stream = Stream(
     name="hospital_attendance",
     event=AttendanceReported,
+    subject=(("nhs_number", "patient.nhs_number"), ("nhs_number", "former_nhs_number")),
+    born="patient.born",
     key=("patient.nhs_number", "organisation_ods/patient.hospital_number", "patient.hospital_number"),
     keep="days",
     steward="health",

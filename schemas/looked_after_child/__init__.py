@@ -147,6 +147,11 @@ stream = Stream(
     name="looked_after_child",
     event=LookedAfterRecorded,
     key=("child.local_id",),
+    subject=(
+        ("upn", "child.upn"),
+        ("case_id", "child.local_id"),
+    ),
+    born="child.born",
     keep="days",
     steward="safeguarding",
 )

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.gates import Consent, Override
+from hub.gates import Approval, Consent, Override
 from hub.stream import Event, Sensitivity, Stream
 from schemas.fields import (
     Address,
@@ -90,9 +90,14 @@ class Child(Event):
         Field(description="Why the child stays elsewhere; shows private fostering."),
         Sensitivity.NARRATIVE,
     ] = None
-    school_urn: Annotated[Urn | None, Field(description="The school the child attends."), Sensitivity.PERSONAL] = None
+    school_urn: Annotated[Urn | None, Field(description="The school the child attends."), Sensitivity.CONTACT] = None
     gp_ods: Annotated[
-        OdsCode | None, Field(description="The practice the child is registered with."), Sensitivity.PERSONAL
+        OdsCode | None, Field(description="The practice the child is registered with."), Sensitivity.CONTACT
+    ] = None
+    address_confidential: Annotated[
+        bool | None,
+        Field(description="Whether nobody may learn where the child is, as in a refuge; what is not said is a yes."),
+        Sensitivity.SPECIAL,
     ] = None
 
     @model_validator(mode="after")
@@ -208,6 +213,16 @@ class ContactReceived(Event):
     override: Annotated[
         Override | None, Field(description="Why it is shared without consent."), Sensitivity.SPECIAL
     ] = None
+    conflicts: Annotated[
+        tuple[Name, ...] | None,
+        Field(max_length=50, description="Agencies that must not hear: whom the child is in danger of works there."),
+        Sensitivity.CRIMINAL,
+    ] = None
+    approvals: Annotated[
+        tuple[Approval, ...] | None,
+        Field(max_length=20, description="Which pieces of free text were released, and by whom."),
+        Sensitivity.OPEN,
+    ] = None
 
     @model_validator(mode="after")
     def _no_factors_stands_alone(self) -> Self:
@@ -220,6 +235,12 @@ stream = Stream(
     name="mash_referral",
     event=ContactReceived,
     key=("child.nhs_number", "child.upn", "child.local_id"),
+    subject=(("nhs_number", "child.nhs_number"), ("upn", "child.upn"), ("case_id", "child.local_id")),
+    born="child.born",
+    expected="child.expected",
+    conflicts="conflicts",
+    confidential="child.address_confidential",
+    approvals="approvals",
     keep="days",
     steward="safeguarding",
     lane="urgent",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from hub.formats.part import Part
+from hub.gates import Status, Who
 from schemas.fields import Moment, Name, Postcode
 from schemas.mash_referral import FactorCode
 
@@ -34,10 +35,11 @@ class Agreed(Part):
     """Whether the family, or the young person, agreed to sharing."""
 
     status: Annotated[
-        Literal["given", "refused", "withdrawn", "not_sought"],
-        Field(description="What was answered, or that nobody asked."),
+        Status, Field(description="What was answered (`sought`: not answered yet), or that nobody asked.")
     ]
-    given_by: Annotated[Literal["parent", "young_person", "carer"] | None, Field(description="Who answered.")] = None
+    given_by: Annotated[
+        Who | None, Field(description="Who answered; an agreement that nobody is said to have given is void.")
+    ] = None
     recorded_at: Annotated[Moment | None, Field(description="When the answer was recorded.")] = None
 
 

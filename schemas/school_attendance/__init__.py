@@ -73,7 +73,7 @@ class Pupil(Event):
         Sensitivity.SPECIAL,
     ] = None
     registered_urn: Annotated[
-        Urn | None, Field(description="The school on whose roll the pupil is."), Sensitivity.PERSONAL
+        Urn | None, Field(description="The school on whose roll the pupil is."), Sensitivity.CONTACT
     ] = None
 
     @model_validator(mode="after")
@@ -87,7 +87,7 @@ class AttendanceRecorded(Event):
     """A school marked one pupil in one session (SI 2024/208 regulation 10)."""
 
     pupil: Annotated[Pupil, Field(description="Who was marked."), Sensitivity.SPECIAL]
-    school_urn: Annotated[Urn, Field(description="The school that marked its register."), Sensitivity.OPEN]
+    school_urn: Annotated[Urn, Field(description="The school that marked its register."), Sensitivity.CONTACT]
     day: Annotated[Day, Field(description="The school day."), Sensitivity.PERSONAL]
     session: Annotated[Literal["am", "pm"], Field(description="Morning or afternoon."), Sensitivity.PERSONAL]
     mark: Annotated[
@@ -119,6 +119,7 @@ stream = Stream(
     name="school_attendance",
     event=AttendanceRecorded,
     key=("pupil.upn", "school_urn/pupil.local_id"),
+    subject=(("upn", "pupil.upn"),),
     keep="days",
     steward="education",
 )

@@ -17,21 +17,25 @@ import tempfile
 import threading
 import time
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
+from unittest.mock import patch
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from hub import catalog as catalogs
-from hub import cluster
+from hub import cluster, disclosure
+from hub.case import Case
 from hub.catalog import Catalog
 from hub.envelope import Record
 from hub.keys import Keys
 from hub.local_kafka import LocalKafka
 from hub.outbound import Desk
-from hub.policy import Released, decide
 from hub.relay import BATCH, BATCHES, Relay
 from hub.settings import Settings
+from hub.sync import as_synced
 from hub.transports.kafka import TopicWanted, consumer_settings, ensure_topics, producer_settings
+from hub.view import View
 from tests.bench.events import demographics
 
 SECRET = b"a secret for tests, of 32 bytes."
@@ -51,13 +55,16 @@ def fill(bootstrap: str, records: list[Record]) -> int:
     return sum(len(record.value or b"") for record in records) // len(records)
 
 
-def bare_copy(bootstrap: str, source: str, target: str, count: int) -> float:
+def bare_copy(bootstrap: str, source: str, target: str, count: int, copies: int = 1) -> float:
     """
-    Consume, produce the same bytes and headers, commit: what librdkafka alone can do. Messages a second.
+    Consume, produce the same bytes and headers, commit: what librdkafka alone can do. Messages consumed a second.
+
+    Each is produced to as many topics as there are *copies*.
 
     With the relay's own settings, its way of polling and its size of transactions.
     """
-    ensure_topics(bootstrap, [TopicWanted(target, 6, 1, {})])
+    targets = [f"{target}.{number}" for number in range(copies)]
+    ensure_topics(bootstrap, [TopicWanted(one, 6, 1, {}) for one in targets])
     consumer = Consumer(
         consumer_settings(bootstrap, f"bench.{target}", offset_reset="earliest")
         | {"queued.min.messages": 20_000}
@@ -76,10 +83,10 @@ def bare_copy(bootstrap: str, source: str, target: str, count: int) -> float:
         for start in range(0, len(polled), BATCH):
             batch = polled[start : start + BATCH]
             producer.begin_transaction()
-            for message in batch:
+            for message, one in product(batch, targets):
                 while True:
                     try:
-                        producer.produce(target, value=message.value(), key=message.key(), headers=message.headers())
+                        producer.produce(one, value=message.value(), key=message.key(), headers=message.headers())
                         break
                     except BufferError:
                         producer.poll(0.05)
@@ -114,9 +121,54 @@ class Timed(Relay):
             stop.set()
 
 
-def relayed(bootstrap: str, count: int) -> float:
-    """The relay itself. Messages a second."""
-    return Timed(catalogs.load(), Keys(SECRET), bootstrap, lane="routine").until(count)
+def relayed(bootstrap: str, count: int, catalog: Catalog | None = None, *, receipts: bool = True) -> float:
+    """The relay itself. Messages consumed a second."""
+    relay = Timed(catalog or catalogs.load(), Keys(SECRET), bootstrap, lane="routine")
+    if receipts:
+        return relay.until(count)
+    with patch.object(disclosure, "pages", lambda _receipts, _codec: ()):
+        return relay.until(count)
+
+
+def heard_by(catalog: Catalog, many: int) -> Catalog:
+    """*catalog* with *many* agencies that hear of demographics all that CHIS hears."""
+    like, more = catalog.agencies["chis"], [f"chis_{number}" for number in range(2, many + 1)]
+    return as_synced(
+        dataclasses.replace(
+            catalog,
+            agencies={**catalog.agencies, **{key: like.model_copy(update={"key": key}) for key in more}},
+            policies={**catalog.policies, **dict.fromkeys(more, catalog.policies[like.key])},
+        )
+    )
+
+
+def cost_of_the_gate(count: int = 40_000) -> None:
+    """The relay with and without receipts, to 1, 5 and 20 recipients, against a bare copy to as many topics."""
+    print(f"cost of the gate: {count} events, each to so many recipients; messages consumed a second")
+    print("  recipients   bare copy   relay   no receipts   relay / copy   no receipts / copy   relay / copy to one")
+    one = 0.0
+    for many in (1, 5, 20):
+        catalog, number = heard_by(catalogs.load(), many), count // (4 if many == 20 else 1)
+        with tempfile.TemporaryDirectory() as folder:
+            kafka = LocalKafka(Path(folder))
+            bootstrap = kafka.up()
+            try:
+                cluster.prepare(catalog, Settings(state=Path(folder)), bootstrap)
+                topic = catalog.streams["child_demographics"].topic
+                rates: dict[str, list[float]] = {"copy": [], "relay": [], "bare": []}
+                done = 0
+                for turn in range(ROUNDS):
+                    for kind in ("relay", "bare"):
+                        fill(bootstrap, list(demographics(catalog, Keys(SECRET), number, seed=turn)))
+                        rates[kind].append(relayed(bootstrap, number, catalog, receipts=kind == "relay"))
+                        done += number
+                    rates["copy"].append(bare_copy(bootstrap, topic, f"bench.copy.{turn}", done, many))
+            finally:
+                kafka.down()
+        copy, relay, bare = (statistics.median(rates[kind]) for kind in ("copy", "relay", "bare"))
+        one = one or copy
+        print(f"  {many:10} {copy:11,.0f} {relay:7,.0f} {bare:13,.0f} {relay / copy:14.2f} {bare / copy:20.2f} "
+              f"{relay / one:21.2f}")  # fmt: skip
 
 
 def faust_agent(bootstrap: str, source: str, count: int) -> float:
@@ -164,16 +216,21 @@ def in_process(catalog: Catalog, records: list[Record]) -> dict[str, float]:
     desk, chosen = Desk(catalog, stream, Keys(SECRET)), records[:200]
     (route,) = desk.routes
     data = [record.value or b"" for record in chosen]
-    views = [desk.view.read(value) for value in data]
+    cases = [Case(desk.view.read(value), stream, route.agency, "", now, now) for value in data]
     values = [route.projection.project(value) for value in data]
-    if not all(isinstance(decide(view, route.policy, stream, now=now), Released) for view in views):
+    if any(route.judge(case)[0] for case in cases):
         raise AssertionError("what is measured here is what is released")
+    both = [(value, route.projection.encode(one)) for value, one in zip(data, values, strict=True)]
+    known = View()
+    known.take(b"somebody", {"nhs_number": "9990000018"}, "an event", now)
     steps = {
         "what decisions ask for, read": (desk.view.read, data),
-        "decide": (lambda view: decide(view, route.policy, stream, now=now), views),
-        "project, with the second check": (route.projection.project, data),
+        "seal, gate, where, limits": (route.judge, cases),
+        "project": (route.projection.project, data),
         "encode": (route.projection.encode, values),
+        "second check": (lambda pair: route.check.permits(*pair, (), now), both),
         "all, with papers and receipt": (lambda record: desk.carry(record, now=now), chosen),
+        "all, where much is known of others": (lambda record: desk.carry(record, now=now, view=known), chosen),
     }
     best = dict.fromkeys(steps, 9e9)
     for _ in range(200):
@@ -217,7 +274,8 @@ def main(count: int = 100_000, faust_count: int = 10_000) -> None:
     print(f"  one more agency that hears nothing   {one_more_agency(catalog, records):+.2%}   (wanted: under 1 %)")
     print("  in process, microseconds an event:")
     for name, took in in_process(catalog, records).items():
-        print(f"    {name:32} {took:6.1f}")
+        print(f"    {name:36} {took:6.1f}")
+    cost_of_the_gate()
 
 
 if __name__ == "__main__":

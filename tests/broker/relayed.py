@@ -105,13 +105,13 @@ def referrals(catalog: Catalog, keys: Keys, count: int, run: str, seed: int = 2)
     template = ContactReceived.model_validate({
         "contact_id": "C-1", "received_at": MORNING, "stage": "contact", "source_code": "2A",
         "child": {"nhs_number": "9990000018", "surname": "Ferrars", "forenames": "Noor", "born": "2015-04-17",
-                  "sex": "F", "ethnicity": "ABAN", "gp_ods": "J83999",
+                  "sex": "F", "ethnicity": "ABAN", "gp_ods": "J83999", "address_confidential": False,
                   "address": {"line_1": "5 Fictional Way", "town": "Swindon", "postcode": "SN99 9ZZ"}},
         "household": [{"surname": "Dray", "forenames": "Colin", "relationship": "mother's partner",
                        "parental_responsibility": False, "alleged_perpetrator": True}],
         "factors": ["3B"], "rag": "red", "immediate_protection": True, "concern": "Bruising seen by the teacher.",
         "referrer": {"role": "teacher", "anonymous": False}, "parents_know": False, "outcome": {},
-        "consent": {"status": "given"},
+        "consent": {"status": "given", "given_by": "parent"},
     }).model_dump()  # fmt: skip
     codec, children = catalog.codec(stream), numbers(400)
     decided = {"reason": "significant_harm", "author": "MASH team manager", "recorded_at": MORNING}
@@ -149,7 +149,8 @@ def _mash_health(event: dict[str, Any]) -> Verdict:
         return Verdict(rule, {})
     heard = _only(event, ("contact_id", "received_at", "rag", "factors", "parents_know"))
     child = _only(event["child"], ("nhs_number", "surname", "forenames", "known_as", "born", "expected", "gp_ods"))
-    return Verdict("", heard | {"factors": list(event["factors"]), "child": child | {"address": {"postcode": "SN99"}}})
+    heard |= {"factors": list(event["factors"]), "concern": None}  # nobody released the text
+    return Verdict("", heard | {"child": child | {"address": {"postcode": "SN99"}}})
 
 
 def _wiltshire_police(event: dict[str, Any]) -> Verdict:

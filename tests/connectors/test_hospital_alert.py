@@ -185,19 +185,77 @@ def test_plans_of_two_authorities_have_no_one_sender() -> None:
     [
         ({"patient": None}, "patient.nhs_number"),
         ({"patient": {"surname": "O'Dare"}}, "patient.nhs_number"),
-        ({"plans": []}, "plans.plan"),
         ({"plans": [{"started": AS_OF}]}, "plans.plan"),
         ({"plans": [{**PLAN, "started": None}]}, "plans.started"),
         ({"as_of": None}, "as_of"),
     ],
 )
 def test_an_alert_that_could_mislead_is_not_written(changed: dict[str, Any], place: str) -> None:
-    """Nobody's flag, a flag of nothing, or a flag of unknown age, in neither form."""
+    """Nobody's flag, a plan told in part, or a flag of unknown age, in neither form."""
     for write in (hospital_alert_as_fhir, hospital_alert_as_hl7):
         with pytest.raises(NotUnderstood) as caught:
             write(letter(**changed))
         assert caught.value.place == place
         assert "O'Dare" not in str(caught.value)
+
+
+POINTER = {"patient": {"nhs_number": "9990000018"}, "plans": [], "call": "01632960102"}
+
+
+def test_a_pointer_is_a_flag_without_a_plan_that_leads_to_whom_to_call() -> None:
+    """Valid FHIR messaging: one active Flag that says what it means, a CareTeam with one telephone, no CarePlan."""
+    bundle = hospital_alert_as_fhir(letter(**POINTER))
+    again = Bundle.model_validate_json(fhir.render(bundle))
+    fhir.check_message(again)
+    (flag,), (team,), (patient,) = (resources(again, kind) for kind in ("Flag", "CareTeam", "Patient"))
+    assert "may be with you" in flag["code"]["text"]
+    assert flag["code"]["coding"][0]["code"] == "child-protection-information-system-flag"
+    assert flag["extension"][0]["valueReference"]["reference"] == f"urn:uuid:{team['id']}"
+    assert team["telecom"] == [{"system": "phone", "value": "01632960102", "use": "mobile"}]
+    assert {"period"}.isdisjoint(flag)
+    assert {"name", "birthDate"}.isdisjoint(patient)
+    assert resources(again, "CarePlan") == []
+    assert [focus["reference"] for focus in resources(again, "MessageHeader")[0]["focus"]] == [f"urn:uuid:{flag['id']}"]
+
+
+def test_a_pointer_in_hl7_is_preliminary_and_valid() -> None:
+    """By hl7apy's strict model; `P` in OBR-25 and OBX-11, so that no engine files a plan that may not be theirs."""
+    data = hospital_alert_as_hl7(letter(**POINTER))
+    text = data.decode()
+    model = parse_message(text.rstrip("\r"), validation_level=VALIDATION_LEVEL.STRICT, find_groups=True)
+    assert Validator.validate(model)
+    message = reread(data)
+    (said,) = told(data)
+    assert said.keys() == {"POINTER", "EMERGENCY_PHONE"}
+    assert "may be with you" in said["POINTER"]
+    assert said["EMERGENCY_PHONE"] == "01632960102"
+    assert {segment.text(25) for segment in message.segments("OBR")} == {"P"}
+    assert {segment.text(11) for segment in message.segments("OBX")} == {"P"}
+    assert (message["PID-5"], message["PID-5.7"], message["PID-7"], message["MSH-4"]) == ("", "U", "", "")
+
+
+def test_a_pointer_that_knows_of_nobody_to_call_still_warns() -> None:
+    """An alert from before there was a number in it: silence would be worse."""
+    bare = letter(**POINTER | {"call": None})
+    (flag,) = resources(hospital_alert_as_fhir(bare), "Flag")
+    assert "may be with you" in flag["code"]["text"]
+    assert "extension" not in flag
+    assert told(hospital_alert_as_hl7(bare))[0].keys() == {"POINTER"}
+
+
+@pytest.mark.parametrize("match", ["probable", "possible", None])
+def test_of_somebody_who_may_be_another_person_no_plan_is_told(
+    catalog: Catalog, keys: Keys, now: datetime, match: str | None
+) -> None:
+    """What is told is the hospital's own attendance, whom to call and how recent; no name, no plan, no authority."""
+    event = AlertRaised.model_validate_json((EXAMPLES / "released.event.json").read_bytes())
+    got = released(catalog, keys, event.model_copy(update={"match": match}), now)
+    assert got.values["plans"] == []
+    for data in (fhir.render(hospital_alert_as_fhir(got)), hospital_alert_as_hl7(got)):
+        for told_of in (b"9990000018", b"AE2600417", b"01632960102"):
+            assert told_of in data
+        for word in ("O'Dare", "20190514", "2019-05-14", "342191000000101", "764841000000100", "Swindon", "XZZ"):
+            assert word.encode() not in data
 
 
 def test_what_is_not_told_leaves_no_trace() -> None:

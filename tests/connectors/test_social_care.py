@@ -6,17 +6,21 @@ from collections import Counter
 from datetime import date
 
 import pytest
+from pydantic import BaseModel
 
 from connectors.social_care.inbound import FLAGS
+from connectors.social_care.status import SharingStatus
+from hub.catalog import folder_of
 from hub.inbound import Queried, Refusal, SetAside, Understood, read
-from hub.stream import facts_of
+from hub.stream import facts_of, unwrap
 from schemas.cpis_flag import FlagChanged
 from schemas.fields import upn_check_letter_holds
+from schemas.sharing_status import SharingStatusRecorded
 
-# By file: line, events, set aside, refused, queried; one event a row, so the first is the number of rows.
+# By file: line, rows, queried; one event a row, and where that row ends in an adoption order one that says so.
 FILES = {
     "header.csv": ("ssda903_header", 2_675, {("upn.check-letter", "UPN"): 2_568}),
-    "episodes.csv": ("ssda903_episodes", 5_050, {}),
+    "episodes.csv": ("ssda903_episodes", 5_050, {("adoption.other-numbers", "CHILD"): 113}),
     "placed_for_adoption.csv": ("ssda903_placed_for_adoption", 29, {("code.unknown", "REASON_PLACED_CEASED"): 29}),
     "placed_for_adoption_errors.csv": (
         "ssda903_placed_for_adoption", 30, {("code.unknown", "REASON_PLACED_CEASED"): 30},
@@ -30,11 +34,13 @@ def test_every_row_of_the_return_is_an_event(catalog, keys, public_data, name, e
     """
     Nothing of the public return is set aside or refused; what is doubtful in it is queried, and counted.
 
-    107 of its 2,675 UPNs pass their check letter, and its reasons for ceasing all are XXX.
+    107 of its 2,675 UPNs pass their check letter, and its reasons for ceasing all are XXX. 113 of its episodes ended
+    with an adoption order.
     """
     line, rows, queried = expected
     outcomes = list(read(catalog.line("social_care", line), (public_data / "ssda903" / name).read_bytes(), keys))
-    assert sum(isinstance(one, Understood) for one in outcomes) == rows
+    said = Counter(type(one.event) is SharingStatusRecorded for one in outcomes if isinstance(one, Understood))
+    assert (said[False], said[True]) == (rows, 113 if line == "ssda903_episodes" else 0)
     assert [one for one in outcomes if isinstance(one, SetAside | Refusal)] == []
     assert Counter((one.code, one.place) for one in outcomes if isinstance(one, Queried)) == queried
 
@@ -77,3 +83,20 @@ def test_every_field_of_a_flag_has_its_column():
     """A field that the stream gains must be asked of the case system too."""
     wanted = {fact.name for fact in facts_of(FlagChanged) if fact.record is None}
     assert {field.path for field in FLAGS._fields} == wanted
+
+
+def rows(model, above=""):
+    """Each field of a format as README.md says it."""
+    for name, info in model.model_fields.items():
+        kind, _, repeated = unwrap(info.annotation)
+        path = f"{above}{name}{'[]' if repeated else ''}"
+        yield f"| `{path}` | {'yes' if info.is_required() else ''} | {info.description} |"
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from rows(kind, f"{path}.")
+
+
+def test_the_readme_documents_every_field_of_the_sharing_status_with_its_sentence():
+    """The table in README.md is the model's, row by row, so that a case system can be made to send it."""
+    text = (folder_of("connectors") / "social_care" / "README.md").read_text(encoding="utf-8")
+    table = text.split("| field | must be there | what it is |\n|---|---|---|\n")[1].split("\n\n")[0]
+    assert table.splitlines() == list(rows(SharingStatus))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hub.catalog import folder_of
 
-VERDICTS = ("events", "refused", "aside", "withheld", "event")
+VERDICTS = ("events", "refused", "aside", "withheld", "event", "standing")
 SUFFIX = {"fhir": "fhir.json", "avro": "avro.json", "hl7": "hl7", "csv": "csv", "json": "json"}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from hub import catalog as catalogs
 from hub.envelope import Envelope, Record, traceparent
+from hub.following import Following
 from hub.inbound import Queried, Refusal, SetAside, Understood, read
 from hub.keys import digest
 from hub.outbound import Desk, Letter, open_letter, render
@@ -91,7 +93,11 @@ def test_hears(case, catalog, keys, now, request):
     key = keys.subject(stream, event, otherwise=event_id).encode()
     record = Record(stream.topic, key, catalog.codec(stream).encode(event), papers.headers())
 
-    carried = Desk(catalog, stream, keys).carry(record, now=now)
+    following = Following(catalog)
+    if case.file("standing.json").exists():
+        following.take(standing(catalog, keys, now, case.file("standing.json")))
+
+    carried = Desk(catalog, stream, keys).carry(record, now=now, view=following.view)
 
     receipt = next(one for one in carried.receipts if one.agency == case.agency)
     sent = [one for one in carried.records if one.topic == stream.topic_to(case.agency)]
@@ -111,6 +117,15 @@ def test_hears(case, catalog, keys, now, request):
     expected = {suffix: case.file(suffix).read_bytes() for suffix in bodies if case.file(suffix).exists()}
     assert expected, "nothing lies beside it that says what should be received"
     assert expected == {suffix: bodies[suffix] for suffix in expected}
+
+
+def standing(catalog, keys, now, path):
+    """What the file beside an example says of its child, as it lies on its topic since the day before."""
+    (stream,) = catalog.standing
+    values = stream.event.model_validate_json(path.read_bytes()).model_dump()
+    papers = Envelope(digest(b"examples", str(path.name)), "/examples", stream.topic, now - timedelta(days=1), traceparent("0" * 32))
+    key = keys.subject(stream, values, otherwise=papers.id).encode()
+    return Record(stream.topic, key, catalog.codec(stream).encode(values), papers.headers())
 
 
 def body(catalog, stream, agency, door, record):

@@ -38,6 +38,7 @@ class Running:
             "HUB_HTTPS_PORT": "0",
             "HUB_MLLP_PORT": "0",
             "HUB_LOG": "json",
+            "HUB_CANARY_SECONDS": "0",  # where a test counts what agencies hear, nothing else travels
             "PYTHONPATH": str(ROOT),
             **given,
         }

@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Annotated
 
 import pytest
+from pydantic import Field
 
 from hub import catalog as catalogs
 from hub import check
+from hub.check.marks import marks
 from hub.errors import CatalogError
+from hub.stream import Event, Sensitivity, Stream
 
 CHIS = "connectors/chis/policy.yaml"
 HOSPITAL = "connectors/great_western_hospital/policy.yaml"
@@ -135,6 +140,24 @@ BROKEN = [
         ],
     ),
     Broken(
+        "opting_out_of_what_no_statute_says", CHIS,
+        old="      statute: National Health Service Act 2006 s.82; Children Act 2004 s.10; SI 2013/351 reg.5A\n    gate: statute",
+        new="    gate: opt-out",
+        at="basis:",
+        told=[
+            "{place}:{line}: hears.child_demographics.basis: gate `opt-out` names no statute → write basis.statute",
+        ],
+    ),
+    Broken(
+        "word_by_the_day_for_another_type", VIRTUAL,
+        old="placement_postcode: outward_postcode",
+        new="placement_postcode: age_band",
+        at="placement_postcode: age_band",
+        told=[
+            "{place}:{line}: hears.looked_after_child.coarse.episode.placement_postcode: 'age_band' does not take a str → there is: initial, initials, outward_postcode, present",
+        ],
+    ),
+    Broken(
         "consent_that_the_stream_has_no_record_of", CHIS,
         old="gate: statute",
         new="gate: consent",
@@ -168,7 +191,7 @@ BROKEN = [
         new="gate: any",
         at="gate:",
         told=[
-            "{place}:{line}: hears.child_demographics.gate: Input should be 'statute', 'consent', 'contact-stage' or 'significant-harm' → mend the value",
+            "{place}:{line}: hears.child_demographics.gate: Input should be 'statute', 'consent', 'contact-stage', 'significant-harm' or 'opt-out' → mend the value",
         ],
     ),
     Broken(
@@ -468,7 +491,7 @@ BROKEN = [
         at="pupil.upn: year",
         told=[
             "connectors/virtual_school/agency.yaml:11: hears.school_attendance.columns.YEAR_OF_BIRTH: 'pupil.born' is not granted → did you mean 'pupil.upn'?",
-            "{place}:{line}: hears.school_attendance.coarse.pupil.upn: 'year' does not take a str → there is: initial, outward_postcode, present",
+            "{place}:{line}: hears.school_attendance.coarse.pupil.upn: 'year' does not take a str → there is: initial, initials, outward_postcode, present",
             "{place}:{line}: hears.school_attendance.coarse.pupil.upn: is heard in full too → keep it in one of the two",
         ],
     ),
@@ -598,7 +621,7 @@ BROKEN = [
         new='"int"',
         at="",
         told=[
-            "{place}:{line}: is frozen, and the model says something else now → raise `version` in the Stream and run `hub sync`, or take the change back",
+            "{place}:{line}: is frozen, and the model says something else now → add fields that may be absent only, or raise `version` in the Stream and run `hub sync`",
         ],
     ),
     Broken(
@@ -607,7 +630,7 @@ BROKEN = [
         new="{",
         at="",
         told=[
-            "{place}:{line}: is frozen, and the model says something else now → raise `version` in the Stream and run `hub sync`, or take the change back",
+            "{place}:{line}: is frozen, and the model says something else now → add fields that may be absent only, or raise `version` in the Stream and run `hub sync`",
         ],
     ),
     Broken(
@@ -685,13 +708,66 @@ def test_all_faults_are_told_in_one_run_of_the_command(house):
     assert len(chosen) == len(TOGETHER)
     assert expected - found == follows
     assert found - ended - expected == set()
-    assert ran.stderr.startswith("9 streams, 10 agencies")
+    assert ran.stderr.startswith("11 streams, 12 agencies")
     assert ran.returncode == 1
+
+
+MEASURED = """
+import resource, subprocess, sys
+code = subprocess.run([sys.executable, "-m", "hub", *sys.argv[1:]]).returncode
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(peak // 1024 if sys.platform == "darwin" else peak, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("#" * 10_000_000, "10000000 bytes, over the limit of 65536"),
+        ("hears:\n" + "  a: &a [*a, *a]\n" * 600_000, "10200007 bytes, over the limit of 65536"),
+        (BOMB, "uses a YAML anchor or alias"),
+        ("a:\n  " + "[" * 60_000, "is nested deeper than 20"),
+    ],
+    ids=["ten megabytes", "ten megabytes of aliases", "alias bomb", "bottomless"],
+)
+def test_a_policy_that_would_exhaust_the_hub_is_refused_quickly_and_in_little_memory(content, told, house):
+    """By the command itself, with its file and line, before anything is built of it."""
+    house.write(HOSPITAL, content)
+    began = time.monotonic()
+
+    ran = house.python("-c", MEASURED, "check")
+
+    kilobytes = int(ran.stderr.splitlines()[-1])
+    assert ran.returncode == 1
+    assert [line for line in ran.stdout.splitlines() if line.startswith(HOSPITAL) and told in line]
+    assert "Traceback" not in ran.stderr
+    assert time.monotonic() - began < 20  # it takes a second; the machine may be busy
+    assert kilobytes < 200_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unknown_key", "where_that_always_holds", "where_that_holds_for_true_and_false", "where_without_a_value",
+        "where_that_the_gate_asks_too", "alias_bomb", "policy_of_ten_megabytes", "empty_policy", "merged_keys",
+    ],
+)  # fmt: skip
+def test_a_hub_does_not_start_on_a_policy_that_says_nothing_or_hides_something(name, house):
+    """A rule that always holds or never does, a word that nobody knows, a bomb: with the place, in the error itself."""
+    broken = next(one for one in BROKEN if one.name == name)
+    broken.apply(house)
+
+    with pytest.raises(CatalogError) as caught:
+        check.sound(catalogs.look())
+
+    assert set(broken.expected(house)) <= {str(one) for one in caught.value.findings}
 
 
 def test_free_text_needs_an_article_9_ground(house):
     """A narrative may hold anything about anyone, so it is granted like special category data."""
-    house.write(HEALTH, house.text(HEALTH).replace("      - factors\n", "").replace("      - rag\n", "      - concern\n")
+    house.write(HEALTH, house.text(HEALTH).replace("      - factors\n", "").replace("      - rag\n", "")
+                .replace("      - parents_know\n", "")
                 .replace("      rag: [red, amber, green]", "      parents_know: [true]")
                 .replace("      article9: g\n", ""))  # fmt: skip
 
@@ -773,7 +849,16 @@ def test_a_folder_that_holds_no_stream_of_its_name_is_told(said, house):
         ({"key": ("pupil",)}, "key 'pupil' is a record or lies in a list → name a field that is one value"),
         ({"consent": "consent"}, "no field 'consent' → "),
         ({"restricted": "pupil.restricted"}, "no field 'pupil.restricted' → "),
-        ({"keep": "weeks"}, "keep='weeks' is not in topics/keeping.yaml → there is: agency, days, "),
+        ({"conflicts": "conflicts"}, "no field 'conflicts' → "),
+        ({"confidential": "pupil.confidential"}, "no field 'pupil.confidential' → "),
+        ({"match": "match"}, "no field 'match' → "),
+        ({"approvals": "approvals"}, "no field 'approvals' → "),
+        ({"born": "pupil.birn"}, "no field 'pupil.birn' → did you mean 'pupil.born'?"),
+        ({"subject": (("upn", "pupil.upm"),)}, "no field 'pupil.upm' → did you mean 'pupil.upn'?"),
+        ({"subject": (("upn", "pupil"),)}, "subject 'pupil' is a record or lies in a list → name a field that is one"),
+        ({"subject": (("unp", "pupil.upn"),)}, "subject: no kind 'unp' → did you mean 'upn'?"),
+        ({"subject": ()}, "pupil.upn names the child, and `subject` does not have it → add ("),
+        ({"keep": "weeks"}, "keep='weeks' is not in topics/keeping.yaml → there is: days, latest, "),
         ({"lane": "urgnt"}, "no lane 'urgnt' → did you mean 'urgent'?"),
         ({"steward": "TODO"}, "steward still says TODO → write who answers for it"),
     ],
@@ -785,6 +870,76 @@ def test_what_a_stream_says_of_itself_is_checked(change, said, catalog):
 
     assert any(one.startswith("schemas/school_attendance/__init__.py:") and said in one for one in told)
     assert "/__init__.py:1:" not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"born": "child.surname"}, "born='child.surname' is not a date → name a field that is"),
+        ({"expected": "received_at"}, "expected='received_at' is not a date → name a field that is"),
+        ({"born": "household.born"}, "born='household.born' lies in a list → name a field that is one value"),
+        ({"conflicts": "child.surname"}, "conflicts='child.surname' is not a list of text → name a field that is"),
+        ({"conflicts": "household"}, "conflicts='household' is not a list of text → name a field that is"),
+        ({"conflicts": "approvals.by"}, "conflicts='approvals.by' lies in a list → name a field that is one value"),
+        ({"confidential": "rag"}, "confidential='rag' is not true or false → name a field that is"),
+        ({"restricted": "factors"}, "restricted='factors' is not one value → name a field that is"),
+        ({"restricted": "source_code"}, "restricted='source_code' is not true or false → name a field that is"),
+        ({"match": "rag"}, "match='rag' is not a Literal with 'certain' among its words → name a field that is"),
+        ({"match": "contact_id"}, "match='contact_id' is not a Literal with 'certain' among its words → name a field that is"),
+        ({"stage": "source_code"},
+         "stage='source_code' is not a Literal with 'contact' among its words → name a field that is"),
+        ({"approvals": "household"}, "approvals='household' is not a list of hub.gates.Approval → name a field that is"),
+        ({"approvals": "override"}, "approvals='override' is not a list of hub.gates.Approval → name a field that is"),
+        ({"consent": "override"}, "consent='override' is not a hub.gates.Consent → name a field that is"),
+        ({"override": "rag"}, "override='rag' is not a hub.gates.Override → name a field that is"),
+        ({"approvals": None}, "'concern' is free text, and nobody can release it: mash_referral carries no approvals → "
+                              "leave it out, or let the stream carry them"),
+        ({"subject": (("nhs_number", "child.nhs_number"),)},
+         'child.upn names the child, and `subject` does not have it → add ("upn", "child.upn"), by which what is known of '
+         "the child is found; or say in its name whose it is"),
+        ({"subject": (("nhs_number", "child.nhs_number"), ("case_id", "child.upn"))},
+         """subject 'child.upn' is said to be of the kind 'case_id' → write ("upn", "child.upn")"""),
+        ({"subject": (("nhs_number", "child.nhs_number"), ("upn", "child.upn"), ("case_id", "child.born"))},
+         "subject 'child.born' is not text → name a field that is"),
+        ({"subject": (("nhs_number", "child.nhs_number"), ("upn", "child.upn"), ("case_id", "household.surname"))},
+         "subject 'household.surname' is a record or lies in a list → name a field that is one value"),
+    ],
+)  # fmt: skip
+def test_what_decisions_look_at_is_of_the_kind_that_they_expect(change, said, catalog):
+    """A mark that is none would never be found, or never be what it is compared with; one finding each."""
+    stream = replace(catalog.streams["mash_referral"], **change)
+    told = [str(one) for one in check.faults(replace(catalog, streams={**catalog.streams, stream.name: stream}))]
+
+    assert [one for one in told if one.endswith(said)] == told
+    assert len(told) == 1
+
+
+def test_a_number_that_a_merge_discards_names_the_child_too(catalog):
+    """What is known of them may be known by that one."""
+    stream = replace(catalog.streams["hospital_attendance"], subject=(("nhs_number", "patient.nhs_number"),))
+
+    assert [what for what, _ in marks(stream, {fact.name: fact for fact in stream.facts()})] == [
+        "former_nhs_number names the child, and `subject` does not have it"
+    ]
+
+
+def test_a_number_that_is_somebody_elses_is_not_the_childs():
+    """In a list of people, or by a name that says whose it is."""
+
+    class Relative(Event):
+        nhs_number: Annotated[str | None, Field(description="NHS number."), Sensitivity.IDENTIFIER] = None
+
+    class Visited(Event):
+        upn: Annotated[str, Field(description="UPN."), Sensitivity.IDENTIFIER]
+        mother_nhs_number: Annotated[str | None, Field(description="NHS number."), Sensitivity.IDENTIFIER] = None
+        household: Annotated[tuple[Relative, ...], Field(description="Who."), Sensitivity.IDENTIFIER] = ()
+
+    def told(**subject):
+        stream = Stream(name="visited", event=Visited, key=("upn",), keep="days", steward="x", **subject)
+        return [what for what, _ in marks(stream, {fact.name: fact for fact in stream.facts()})]
+
+    assert told(subject=(("upn", "upn"),)) == []
+    assert told() == ["upn names the child, and `subject` does not have it"]
 
 
 def test_a_watch_over_streams_that_have_no_key_in_common_is_told(catalog):
@@ -822,3 +977,24 @@ def test_the_first_fault_of_a_file_does_not_hide_a_fault_of_another_grant(house)
         "Extra inputs are not permitted",
         "looked_after_child has no field 'episode.endet'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "old", "new", "at", "said"),
+    [
+        (HOSPITAL, "visit_number, call, as_of]", "visit_number, site_ods, as_of]", "uncertain:",
+         "hears.hospital_alert.even_if.uncertain.5: 'site_ods' is not granted, so it is not heard then either → "),
+        (CHIS, "    gate: statute\n", "    gate: statute\n    even_if: {uncertain: [child.born]}\n", "even_if",
+         "hears.child_demographics.even_if.uncertain: child_demographics does not say how certain it is who the child "
+         "is → take it out"),
+        (CHIS, "    gate: statute\n", "    gate: statute\n    even_if: {opted_out: [child.born]}\n", "even_if",
+         "hears.child_demographics.even_if.opted_out: the gate statute knows of no opting out → write `gate: opt-out`"),
+    ],
+)  # fmt: skip
+def test_what_is_heard_even_then_is_a_part_of_what_is_heard_and_can_happen(place, old, new, at, said, house):
+    """A pointer, or what an opt-out leaves, of which a word does nothing would be read aloud for nothing."""
+    house.edit(place, old, new)
+
+    (told,) = house.findings()
+
+    assert told.startswith(f"{place}:{house.line(place, at)}: {said}")

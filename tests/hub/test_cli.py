@@ -88,7 +88,7 @@ def test_a_sound_house_checks_out(house, hub):
     *warnings, count = result.output.splitlines()
     ends = all("warning: " in line or "the agreement ended" in line for line in warnings)
     assert ends
-    assert count.startswith("9 streams, 10 agencies, 9 grants: ")
+    assert count.startswith("11 streams, 12 agencies, 10 grants: ")
 
 
 def test_a_fault_is_exit_code_1(house, hub):
@@ -140,6 +140,7 @@ def test_sync_leaves_a_frozen_schema_that_moved(house, hub):
         ("run", "--once", REFERRAL),
         ("explain", "chis", "child_demographics", ALERT),
         ("run",),
+        ("canary",),
     ],
     ids=lambda words: words[0],
 )
@@ -161,8 +162,8 @@ def test_nothing_is_done_with_a_catalog_that_has_a_fault(words, house, hub):
         (("explain", "chi", "child_demographics", ALERT), 1, "no agency 'chi'; did you mean 'chis'?"),
         (("explain", "chis", "hospital_alert", "nowhere.json"), 2, "'nowhere.json' does not exist"),
         (("explain", "chis", "child_demographics", ALERT), 1, "hub: invalid."),
-        (("run", "everything"), 2, "name one of gateway, relay, watches, couriers; for files add --once"),
-        (("run", "gateway", "relay"), 2, "name one of gateway, relay, watches, couriers"),
+        (("run", "everything"), 2, "name one of gateway, relay, watches, couriers, canaries; for files add --once"),
+        (("run", "gateway", "relay"), 2, "name one of gateway, relay, watches, couriers, canaries"),
         (("run", "--once"), 2, "--once wants files"),
         (("run", "--once", "nowhere.csv"), 2, "nowhere.csv: no such file"),
         (("run", "--once", "pyproject.toml"), 1, "its folders name no line of an agency; put it in one of: "),

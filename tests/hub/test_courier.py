@@ -26,7 +26,7 @@ from hub.agency import Agency
 from hub.avro import Codec, granted_schemas
 from hub.catalog import Catalog
 from hub.courier import Couriers
-from hub.envelope import Envelope, Record, traceparent
+from hub.envelope import SYNTHETIC, Envelope, Record, traceparent
 from hub.errors import Refused, TransportError
 from hub.keys import Keys, digest
 from hub.parcel import code_of, from_payload, to_payload
@@ -393,6 +393,21 @@ def test_everything_arrives_in_order(world: World) -> None:
         message_id("north", child, turn) for child in "abc" for turn in range(4)
     }
     assert max(at for at, _ in world.got) < 1.0
+
+
+def test_a_synthetic_message_ends_here(world: World) -> None:
+    """Nobody is sent one, it is in no ledger, its place is kept, and what lies behind it is delivered."""
+    real = everything("north") + everything("library")
+    invented = everything("north", "uvw") + everything("library", "uvw")  # under ids of their own, which are new
+    marked = [one._replace(headers=(*one.headers, SYNTHETIC)) for one in invented]
+    almost = record("north", "z", 0)._replace(headers=(*record("north", "z", 0).headers, (SYNTHETIC[0], b"false")))
+    world.send(*marked, *real, almost, *marked)
+    assert live(world, settled(world))
+    assert turns(world.received("library")) == expected()
+    assert turns(world.received("north")) == expected() | {"z": [0]}
+    assert (world.committed["north"], world.committed["library"]) == (37, 36)
+    with world.ledger() as ledger:
+        assert sum(ledger.counts("north").values()) == 13
 
 
 @pytest.mark.parametrize("seed", range(12))

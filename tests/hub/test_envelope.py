@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from hub.envelope import Envelope, stamp, traceparent
+from hub.envelope import SYNTHETIC, Envelope, is_synthetic, stamp, traceparent
 
 ID = "0af7651916cd43dd8448eb211c80319c"
 TAKEN = datetime(2026, 9, 15, 9, 30, 0, 123_000, tzinfo=UTC)
@@ -67,6 +67,19 @@ def test_papers_that_cannot_be_read_are_refused(name, value):
 
     with pytest.raises(ValueError):  # noqa: PT011  each kind has a message of Python's own
         Envelope.from_headers(headers)
+
+
+def test_an_invented_event_says_so_and_only_the_mark_itself_does():
+    """The mark goes there and back; without it, or with another value, an event is a child's."""
+    invented = replace(PAPERS, synthetic=True)
+
+    assert Envelope.from_headers(invented.headers()) == invented
+    assert set(invented.headers()) - set(PAPERS.headers()) == {SYNTHETIC} == {("ce_hubsynthetic", b"true")}
+    assert is_synthetic(invented.headers())
+    assert is_synthetic([*PAPERS.headers(), SYNTHETIC])
+    for headers in (PAPERS.headers(), None, [*PAPERS.headers(), ("ce_hubsynthetic", b"false")]):
+        assert not is_synthetic(headers)
+        assert headers is None or not Envelope.from_headers(headers).synthetic
 
 
 def test_a_time_is_written_in_utc_to_the_millisecond():

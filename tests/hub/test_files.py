@@ -7,8 +7,10 @@ import functools
 import json
 import logging
 import os
+import re
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from hub.transports.files import FolderSink, FolderSource
 LINE = ("schools", "attendance")
 SOUND = Answer(events=1)
 UNREADABLE = Answer("csv.empty", "", "send a file with a heading", refused=1, readable=False)
+CLOSED = Answer("identity.closed", "", "use the new number", events=41, refused=1, kept=False)
 PARTLY = Answer("csv.ragged", "line 2", "give the row as many cells as the heading has", events=3, refused=1)
 
 
@@ -124,6 +127,54 @@ async def test_a_partly_refused_file_lies_in_done_with_what_was_refused(tmp_path
         "code": "csv.ragged", "place": "line 2", "mend": "give the row as many cells as the heading has",
         "events": 3, "set_aside": 0, "refused": 1,
     }  # fmt: skip
+
+
+@awaited
+async def test_a_file_that_must_not_be_kept_is_deleted_with_its_name(tmp_path):
+    """Of it stays a report that says why, when and how large, and neither what it held nor what it was called."""
+    async with watching(tmp_path, Gateway(CLOSED)) as folder:
+        written = put(folder, "9990000018 is now 9990000026.csv", b"9990000018,9990000026").stat().st_mtime
+        await until(lambda: not names(folder))
+    assert names(folder / "done") == []
+    (report,) = names(folder / "refused")
+    assert re.fullmatch(r"deleted-\d+\.why\.json", report)
+    text = (folder / "refused" / report).read_text()
+    assert "99900" not in text
+    told = json.loads(text)
+    assert told.pop("written") == datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
+    assert told == {
+        "code": "identity.closed", "place": "", "mend": "use the new number", "events": 41, "set_aside": 0,
+        "refused": 1, "file": "deleted, and its name with it", "bytes": 21,
+    }  # fmt: skip
+
+
+@awaited
+async def test_a_file_that_replaced_one_that_must_not_be_kept_is_received_too(tmp_path):
+    """What came in the meantime is put back; it is not what was to be deleted."""
+    gateway = Gateway(CLOSED, SOUND)
+    async with watching(tmp_path, gateway) as folder:
+
+        def replace() -> None:
+            gateway.before = lambda: None
+            put(folder, "monday.csv", b"new")
+
+        gateway.before = replace
+        put(folder, "monday.csv", b"old")
+        await until(lambda: len(gateway.given) == 2 and not names(folder))
+    assert (folder / "done" / "monday.csv").read_bytes() == b"new"
+    assert names(folder / "refused") == []
+
+
+@awaited
+async def test_what_a_killed_process_had_still_to_delete_is_deleted_at_the_next_start(tmp_path):
+    """It lies where it was moved to before it is deleted; reports, and files that senders named, stay."""
+    refused = tmp_path / "schools" / "attendance" / "refused"
+    refused.mkdir(parents=True)
+    for name in ("deleted-17", "deleted-17.2", "deleted-17.why.json", "deleted-rows.csv"):
+        (refused / name).write_bytes(b"x")
+    async with watching(tmp_path, Gateway(SOUND)):
+        pass
+    assert names(refused) == ["deleted-17.why.json", "deleted-rows.csv"]
 
 
 @awaited

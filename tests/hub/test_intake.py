@@ -23,6 +23,7 @@ from hub.inbound import Line
 from hub.intake import Intake, plain
 from hub.keys import Keys
 from hub.schema_lock import SchemaLock
+from hub.standing import Standing
 from hub.store.inbox import Inbox
 from hub.stream import Event, Sensitivity, Stream
 from hub.transports import Answer
@@ -62,7 +63,7 @@ class Small(Catalog):
         return Line(CLINIC, "moves", self.understand, (MOVES,))
 
 
-CATALOG = Small({"moves": MOVES}, {"clinic": CLINIC}, {}, {}, {}, (),
+CATALOG = Small({"moves": MOVES}, {"clinic": CLINIC}, {}, {}, {}, None,
                 SchemaLock([]).with_subjects({MOVES.topic: schema_of(MOVES)}))  # fmt: skip
 
 
@@ -331,3 +332,156 @@ def test_the_log_tells_counts_and_codes_and_nothing_else(intake, caplog):
     assert SECRET not in told
     assert "'code': 'child.missing'" in told
     assert "'code': 'id.used-before'" in told
+
+
+# --- the wall: an adoption order closes a child's identifiers ---------------------------------------------------
+
+OLD, NEW, SCHOOL = "9990000018", "9990000026", "Q866400121012"
+CLOSED = frozenset({("nhs_number", OLD), ("upn", SCHOOL)})
+
+
+class Seen(Event):
+    """A child was seen, by whatever identifiers the sender has."""
+
+    nhs_number: Annotated[str | None, Field(description="NHS number."), Sensitivity.IDENTIFIER] = None
+    upn: Annotated[str | None, Field(description="UPN."), Sensitivity.IDENTIFIER] = None
+    note: Annotated[str | None, Field(description="What of."), Sensitivity.OPEN] = None
+
+
+SUBJECT = (("nhs_number", "nhs_number"), ("upn", "upn"))
+SEEN = Stream(name="seen", event=Seen, key=("nhs_number",), keep="days", steward="x", subject=SUBJECT)
+STATUS = Stream(name="status", event=Standing, key=("nhs_number",), keep="days", steward="x",
+                subject=(*SUBJECT, ("case_id", "case_id")))  # fmt: skip
+
+
+def seen_or_said(message: dict) -> Iterator[Event]:
+    said = {name: value for name, value in message.items() if name != "id"}
+    yield Standing(**said) if "adopted" in said or "restricted" in said else Seen(**said)
+
+
+class Walled(Small):
+    """One line into events of children and into what is known of them."""
+
+    def line(self, agency: str, name: str) -> Line:
+        """The one line there is."""
+        return Line(CLINIC, "moves", seen_or_said, (SEEN, STATUS))
+
+
+WALLED = Walled({"seen": SEEN, "status": STATUS}, {"clinic": CLINIC}, {}, {}, {}, None,
+                SchemaLock([]).with_subjects({one.topic: schema_of(one) for one in (SEEN, STATUS)}))  # fmt: skip
+
+
+@pytest.fixture
+def walled(log, inbox):
+    """An intake that knows which identifiers are closed."""
+
+    async def wall():
+        return CLOSED
+
+    return Intake(WALLED, KEYS, log.commit, inbox, wall=wall)
+
+
+@pytest.mark.parametrize(
+    "child",
+    [{"nhs_number": OLD}, {"upn": SCHOOL}, {"nhs_number": OLD, "upn": SCHOOL}, {"nhs_number": NEW, "upn": SCHOOL}],
+)
+def test_what_names_an_adopted_child_as_they_were_before_is_refused_and_nowhere_kept(walled, log, child):
+    """By any identifier of theirs, alone or beside a new one, which would tell who they are now: not in quarantine."""
+    answer = receive(walled, said(id="m1", **child))
+
+    assert (answer.code, answer.refused, answer.events, answer.readable) == ("identity.closed", 1, 0, True)
+    assert answer.mend == "name the child by the identifiers that they have now, and by no other"
+    assert log.commits == []
+    assert not [word for word in (OLD, NEW, SCHOOL) if word in str(answer)]
+
+
+def test_who_is_named_by_what_is_not_closed_is_let_in(walled, log):
+    """The child under their new identifiers among them; and who is named by none at all."""
+    answers = receive(
+        walled,
+        said(id="m1", nhs_number=NEW),
+        said(id="m2", note="x"),
+        said(id="m3", upn=OLD),
+        said(id="m4", nhs_number=""),
+    )
+
+    assert answers == [Answer(events=1)] * 4
+    assert log.topics == [SEEN.topic] * 4
+
+
+def test_the_rest_of_a_batch_is_let_in(walled, log):
+    """One child's refusal is not another's."""
+    batch = json.dumps([{"nhs_number": OLD}, {"nhs_number": NEW}, {"upn": SCHOOL, "nhs_number": NEW}]).encode()
+
+    answer = receive(walled, batch)
+
+    assert (answer.events, answer.refused, answer.code) == (1, 2, "identity.closed")
+    assert log.topics == [SEEN.topic]
+
+
+def test_that_identifiers_are_closed_may_be_said_again(walled, log):
+    """By the authority, of those that are closed and no other; anything else that it says of them may not."""
+    again, more, other = receive(
+        walled,
+        said(id="m1", nhs_number=OLD, adopted="2026-05-04"),
+        said(id="m2", nhs_number=OLD, upn=SCHOOL, adopted="2026-05-04"),
+        said(id="m3", nhs_number=OLD, restricted=False),
+    )
+    assert (again, more) == (Answer(events=1), Answer(events=1))
+    assert (other.code, other.events) == ("identity.closed", 0)
+    assert log.topics == [STATUS.topic] * 2
+
+
+@pytest.mark.parametrize("new", [{"upn": NEW}, {"case_id": "7001"}])
+def test_an_order_that_names_a_child_as_they_were_and_as_they_are_is_refused(walled, log, new):
+    """Beside a closed identifier no other may stand: the two would be one child for ever."""
+    answer = receive(walled, said(id="m1", nhs_number=OLD, adopted="2026-05-04", **new))
+
+    assert (answer.code, answer.events, log.commits) == ("identity.closed", 0, [])
+
+
+def test_a_refusal_at_the_wall_is_not_remembered(walled, log):
+    """The sender mends the message and sends it under the id it had."""
+    refused, mended = receive(walled, said(id="m1", nhs_number=OLD), said(id="m1", nhs_number=NEW))
+
+    assert (refused.code, mended) == ("identity.closed", Answer(events=1))
+
+
+def test_where_the_wall_cannot_be_asked_nothing_is_promised(log, inbox):
+    """The sender is not told that it was accepted, and sends again."""
+    closed = [TransportError("kafka: no answer")]
+
+    async def wall():
+        if closed:
+            raise closed.pop()
+        return CLOSED
+
+    intake = Intake(WALLED, KEYS, log.commit, inbox, wall=wall)
+    with pytest.raises(TransportError):
+        receive(intake, said(id="m1", nhs_number=NEW))
+    assert log.commits == []
+
+    assert receive(intake, said(id="m1", nhs_number=NEW)) == Answer(events=1)
+
+
+def test_the_wall_is_asked_for_every_message(log, inbox):
+    """An order that was said between two messages holds for the second."""
+    orders = [frozenset(), CLOSED]
+
+    async def wall():
+        return orders.pop(0)
+
+    intake = Intake(WALLED, KEYS, log.commit, inbox, wall=wall)
+    first, second = receive(intake, said(id="m1", nhs_number=OLD), said(id="m2", nhs_number=OLD))
+
+    assert (first, second.code) == (Answer(events=1), "identity.closed")
+
+
+def test_the_log_tells_that_the_wall_refused_and_not_whom(walled, caplog):
+    """By the code, and that nothing is kept."""
+    with caplog.at_level(logging.INFO, "hub"):
+        receive(walled, said(id="m1", nhs_number=OLD, upn=SCHOOL))
+
+    told = "\n".join(f"{record.getMessage()} {record.hub_keys}" for record in caplog.records)
+    assert "refused, and nothing of it kept" in told
+    assert not [word for word in (OLD, SCHOOL) if word in told]

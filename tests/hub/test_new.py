@@ -75,6 +75,10 @@ def fill_in_agency(house) -> None:
         ("policy.yaml", "[TODO]", "[child.local_id, happened_on]"),
     ):
         house.edit(f"{NURSES}/{place}", said, meant)
+    notice = "connectors/notice.yaml"
+    section = house.text(notice).partition("  Education Safeguarding:\n")[2]
+    reason = next(line for line in section.splitlines() if line.startswith("    no_flow: "))
+    house.edit(notice, reason, "    streams: {vision_screening: {child: pupils whose eyes are tested}}")
     house.write(f"{NURSES}/inbound.py", INBOUND)
     said, heard = f"{NURSES}/examples/screenings", f"{NURSES}/examples/vision_screening"
     house.write(f"{said}/seen.json", json.dumps(EVENT))
@@ -103,7 +107,7 @@ def test_a_stream_and_an_agency_that_are_filled_in_are_sound_and_carry(house):
 
     *found, count = (checked.stdout + checked.stderr).splitlines()
     assert [line for line in found if "agreement" not in line] == []  # others' agreements end, one day
-    assert count.startswith("10 streams, 11 agencies, 10 grants: ")
+    assert count.startswith("12 streams, 13 agencies, 11 grants: ")
     assert synced.returncode == 0, synced.stderr
     assert "wrote schemas/vision_screening/v1.avsc" in synced.stdout
     house.edit(
@@ -131,6 +135,31 @@ for path in pathlib.Path("schemas/vision_screening/examples").iterdir():
     ran = house.python("-c", code)
 
     assert sorted(ran.stdout.splitlines()) == ["minimal.pass.json", "refused no_child.fail.json"], ran.stderr
+
+
+def test_what_is_said_of_a_child_elsewhere_is_found_for_a_new_stream(house):
+    """The template names the child by kind and path, and where the date of birth stands."""
+    assert house.hub("new", "stream", "vision_screening").returncode == 0
+    ran = house.python("-c", "from schemas.vision_screening import stream; print(stream.subject, stream.born)")
+    assert ran.stdout == "(('case_id', 'child.local_id'),) child.born\n", ran.stderr
+
+
+def test_a_new_agency_is_told_what_it_is_given_of_each_format(house):
+    """A row of CSV, a document of JSON, a message of HL7; the module imports, and each stream's event by its name."""
+    says = ("visits:csv:files:school_attendance", "births:json:https:child_demographics",
+            "arrivals:hl7:mllp:hospital_attendance")  # fmt: skip
+    list(new.agency(catalogs.look(), "school_nursing", says, ()))
+    text = house.text(f"{NURSES}/inbound.py")
+    for signature in (
+        "def visits(message: Row)",
+        "def births(message: dict[str, Any])",
+        "def arrivals(message: Message)",
+    ):
+        assert signature in text
+    for event in ("AttendanceRecorded", "DemographicsChanged", "AttendanceReported"):
+        assert f"yield {event}.model_validate({{}})" in text
+    ran = house.python("-c", "import connectors.school_nursing.inbound as made; print(next(made.visits({}), None))")
+    assert "NotUnderstood" in ran.stderr
 
 
 BAD_NAMES = ["", "School", "school nursing", "school-nursing", "1st", "_nurses", "nurses_", "a__b", "../up", "nurses\n",

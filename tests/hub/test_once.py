@@ -11,9 +11,8 @@ import pytest
 
 from hub.agency import Door
 from hub.catalog import folder_of
-from hub.envelope import Envelope, Record, traceparent
 from hub.errors import CatalogError
-from hub.once import Delivered, Once, Outcome, explained, line_of, write
+from hub.once import Delivered, Once, Outcome, line_of, write
 
 CONNECTORS = folder_of("connectors")
 ARRIVAL = CONNECTORS / "great_western_hospital/examples/adt/arrived_in_the_emergency_department.hl7"
@@ -154,18 +153,3 @@ def test_an_address_leads_nowhere_else(address, tmp_path):
 
     (written,) = (path for path in tmp_path.rglob("*") if path.is_file())
     assert written.is_relative_to(folder / "schools")
-
-
-def test_one_decision_can_be_looked_at_alone(catalog, keys):
-    """The receipt of one agency, with the letter where it is released and without where it is not."""
-    stream = catalog.streams["hospital_alert"]
-    example = CONNECTORS / "social_worker/examples/hospital_alert/child_on_a_plan_arrived.event.json"
-    for verdict, rule in (("flagged", ""), ("nothing_known", "where.verdict")):
-        values = stream.event.model_validate_json(example.read_bytes()).model_dump() | {"verdict": verdict}
-        papers = Envelope("0" * 31 + "1", "/x", stream.topic, EVENING, traceparent("0" * 31 + "1"))
-        record = Record(stream.topic, b"key", catalog.codec(stream).encode(values), papers.headers())
-
-        receipt, letter = explained(catalog, keys, record, "social_worker", now=EVENING)
-
-        assert receipt.rule == rule
-        assert (letter is None) is bool(rule)

@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError
 from hub.gates import Consent
 from hub.policy import Basis, Grant, Policy, Released, Withheld, decide, matches
 from hub.stream import Event, Sensitivity, Stream
-
-NOON = datetime(2026, 9, 15, 12, tzinfo=UTC)
+from hub.view import IN_DOUBT
+from tests.hub.cases import LONG_AGO, NOON, case, known, objected, standing
 
 
 class Seen(Event):
@@ -22,11 +22,13 @@ class Seen(Event):
 
     restricted: Annotated[bool | None, Field(description="Marked."), Sensitivity.PERSONAL] = None
     consent: Annotated[Consent | None, Field(description="Consent."), Sensitivity.PERSONAL] = None
+    born: Annotated[date | None, Field(description="Born."), Sensitivity.PERSONAL] = None
     place: Annotated[str | None, Field(description="Where."), Sensitivity.OPEN] = None
     urgent: Annotated[bool | None, Field(description="Whether it is urgent."), Sensitivity.OPEN] = None
 
 
-SEEN = Stream(name="seen", event=Seen, key=(), keep="days", steward="x", restricted="restricted", consent="consent")
+SEEN = Stream(name="seen", event=Seen, key=(), keep="days", steward="x", restricted="restricted", consent="consent",
+              born="born")  # fmt: skip
 
 
 def grant(**changes) -> Grant:
@@ -48,43 +50,76 @@ def policy(expires=date(2026, 9, 15), **grants) -> Policy:
 
 GRANT = grant()
 POLICY = policy(seen=GRANT)
-GOOD = {"restricted": False, "consent": {"status": "given"}, "place": "school", "urgent": True}
+GIVEN = {"status": "given", "given_by": "parent", "recorded_at": LONG_AGO}
+GOOD = {"restricted": False, "consent": GIVEN, "born": date(2015, 6, 1), "place": "school", "urgent": True}
 
 
-def rule(values, policy=POLICY, now=NOON) -> str | None:
+def rule(values, policy=POLICY, now=NOON, *standings, **changes) -> str | None:
     """The rule that withheld, or None where it was released."""
-    decision = decide(values, policy, SEEN, now=now)
+    decision = decide(case(values, SEEN, *standings, now=now, **changes), policy)
     return decision.rule if isinstance(decision, Withheld) else None
 
 
-def test_what_holds_is_released_with_its_grant():
+def test_what_holds_is_released_with_its_grant_and_what_it_relied_on():
     """The decision carries the grant, and nothing of the event."""
-    assert decide(GOOD, POLICY, SEEN, now=NOON) == Released(GRANT)
+    by_duty = policy(seen=(duty := grant(gate="statute")))
+
+    assert decide(case(GOOD, SEEN), POLICY) == Released(GRANT, "consent")
+    assert decide(case(GOOD, SEEN), by_duty) == Released(duty, "statute")
 
 
 def test_refusals_are_asked_in_order():
-    """With everything wrong the seal is named; as one after the other is put right, the next one is."""
+    """With everything wrong doubt is named; as one after the other is put right, the next one is."""
     ended, other, heard = policy(date(2026, 9, 14), other=GRANT), policy(other=GRANT), POLICY
-    wrong = {"restricted": True, "consent": {"status": "refused"}, "place": "street"}
+    wrong = {**GOOD, "restricted": True, "consent": GIVEN | {"status": "refused"}, "place": "street"}
     unsealed = wrong | {"restricted": False}
-    consented = unsealed | {"consent": {"status": "given"}}
+    consented = unsealed | {"consent": GIVEN}
+    objecting = standing(objections=[objected("raised")])
 
     rules = [
-        rule(wrong, ended),
-        rule(unsealed, ended),
-        rule(unsealed, other),
+        rule(wrong, ended, known=known(standing(legal_hold=True), doubt=True)),
+        rule(wrong, ended, NOON, standing(legal_hold=True)),
+        rule(wrong, ended, NOON, objecting),
+        rule(unsealed, ended, NOON, objecting),
+        rule(unsealed, other, NOON, objecting),
+        rule(unsealed, heard, NOON, objecting),
         rule(unsealed, heard),
         rule(consented, heard),
         rule(consented | {"place": "home"}, heard),
     ]
 
-    assert rules == ["sealed.restricted", "expires", "hears", "gate.consent.refused", "where.place", None]
+    assert rules == [
+        "view.doubt", "sealed.legal-hold", "sealed.restricted", "expires", "hears", "gate.objection.raised",
+        "gate.consent.refused", "where.place", None,
+    ]  # fmt: skip
+
+
+def test_in_doubt_about_the_child_nothing_is_told():
+    """However good the event, and whether or not there is a policy."""
+    assert rule(GOOD, known=IN_DOUBT) == "view.doubt"
+    assert rule(GOOD, None, known=IN_DOUBT) == "view.doubt"
 
 
 def test_a_seal_is_asked_also_of_an_agency_without_a_policy():
     """Nothing of a sealed event is decided by whether a policy exists."""
     assert rule(GOOD | {"restricted": True}, None) == "sealed.restricted"
     assert rule(GOOD, None) == "hears"
+
+
+def test_the_ground_of_the_grant_says_whether_one_can_object():
+    """The gate is told the condition of article 6 that the grant rests on."""
+    objecting = standing(objections=[objected("raised")])
+    bound = policy(seen=grant(basis=Basis(article6="c")))
+
+    assert rule(GOOD, POLICY, NOON, objecting) == "gate.objection.raised"
+    assert rule(GOOD, bound, NOON, objecting) is None
+
+
+def test_the_section_of_the_grant_says_which_answers_are_about_it():
+    """A refusal under another section of the notice does not shut this one."""
+    for about, word in (("Virtual School", "gate.consent.refused"), ("CHIS", None), (None, "gate.consent.refused")):
+        answer = {"about": about, "status": "refused", "given_by": "parent", "recorded_at": NOON, "until": None}
+        assert rule(GOOD, POLICY, NOON, standing(answers=[answer])) == word
 
 
 def test_an_agreement_holds_to_the_end_of_its_last_day():
@@ -145,6 +180,13 @@ def test_an_error_withholds(path):
             return super().get(key, *default)
 
     assert rule(Odd(GOOD)) == "error"
+
+
+def test_what_is_known_in_another_shape_is_an_error_that_withholds():
+    """A record without one of its parts is no record that says nothing."""
+    for part in ("adopted", "legal_hold", "restricted", "conflicts", "restriction", "objections", "answers"):
+        torn = {name: value for name, value in standing().items() if name != part}
+        assert rule(GOOD, POLICY, NOON, torn) == "error"
 
 
 def test_a_policy_of_another_shape_is_an_error_that_withholds():

@@ -11,6 +11,7 @@ from rich.console import Console
 from hub import report
 from hub.agency import Door
 from hub.catalog import folder_of
+from hub.disclosure import Outcome as Fared
 from hub.disclosure import Receipt
 from hub.explain import explain
 from hub.once import Delivered, Given, Outcome
@@ -30,8 +31,8 @@ def text(console) -> str:
 
 
 def receipt(rule: str) -> Receipt:
-    said = dict.fromkeys(Receipt._fields, "")
-    return Receipt(**said | {"agency": "chis", "stream": "child_demographics", "verdict": "withheld", "rule": rule})
+    said = dict.fromkeys(Fared._fields, "") | {"agency": "chis", "stream": "child_demographics"}
+    return Receipt("", Fared(**said | {"verdict": "withheld", "rule": rule, "fields": ()}), (), "", "", "")
 
 
 def test_what_came_in_went_out_and_was_kept_back_is_counted(console, catalog):

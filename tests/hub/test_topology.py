@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hub import disclosure
 from hub.policy import Basis
-from hub.topology import Topic, cite, milliseconds, quarantine_of, topics
+from hub.policy import cite
+from hub.topology import Topic, milliseconds, quarantine_of, topics
 
 DAY = 86_400_000
 
@@ -127,3 +128,20 @@ def test_a_ground_is_cited_on_one_line(basis, said, catalog):
     grant = catalog.policies["chis"].hears["child_demographics"].model_copy(update={"basis": Basis(**basis)})
 
     assert cite(grant) == said
+
+
+def test_what_was_said_of_a_child_stays_a_day_longer_than_what_it_decided(catalog, by_name):
+    """So that a decision can be made again as long as its event is there; Kafka calls it the compaction lag."""
+    for stream in catalog.standing:
+        topic = by_name[stream.topic]
+        assert topic.superseded_ms >= by_name["mash-referral.v1"].retention_ms + DAY
+        assert topic.config(1)["min.compaction.lag.ms"] == str(topic.superseded_ms)
+    assert "min.compaction.lag.ms" not in by_name["mash-referral.v1"].config(1)
+
+
+def test_policies_as_they_were_stay_for_ever_and_reviews_as_long_as_receipts(by_name):
+    """The first compacted; of the second none takes another's place."""
+    kept, found, receipts = by_name["policies.v1"], by_name["reviews.v1"], by_name["disclosures.v1"]
+
+    assert (kept.retention_ms, kept.compact) == (-1, True)
+    assert (found.retention_ms, found.compact) == (receipts.retention_ms, False)

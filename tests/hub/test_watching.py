@@ -22,7 +22,7 @@ from hub.topology import changelog_of
 from hub.watch import Memory, State, Watch
 from hub.watches.changelog import co_parted, security
 from hub.watches.watching import Taken, Watching, Worked, unsealed
-from hub.watches.wire import Wire
+from hub.wire import Wire
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 KEYS = Keys(b"a secret of thirty-two bytes, or more")
@@ -91,7 +91,7 @@ def catalog(*old: tuple[str, dict[str, Any]]) -> Catalog:
         policies={},
         watches={"words": WATCH},
         keeping={},
-        notice=(),
+        notice=None,
         lock=lock.with_subjects({one.topic: schema_of(one) for one in STREAMS.values()}),
     )
 

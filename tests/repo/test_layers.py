@@ -22,6 +22,7 @@ BREACHES = {
     "agencies do not know each other": ("connectors/schools/inbound.py", "from connectors.social_care import inbound"),
     "transports and formats": ("hub/transports/files.py", "from hub.transports import mllp"),
     "what decides, reads and renders": ("hub/seals.py", "import time"),
+    "canaries share nothing": ("hub/canary/due.py", "from hub import limits"),
     "Faust": ("hub/courier.py", "import faust"),
     "librdkafka": ("hub/courier.py", "import confluent_kafka"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -150,6 +150,65 @@ def test_a_known_plan_is_shown_even_in_doubt(given: dict[str, Any]) -> None:
     assert alert.as_of == (AT if given.get("caught_up", True) else AT - timedelta(days=300))
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "certain"),
+        ({"nhs_number_verified": True}, "certain"),
+        ({"nhs_number_verified": False}, "possible"),
+        ({"born": None}, "certain"),
+        ({"born": "2016-05-02"}, "possible"),
+        ({"born": "2016-05-02", "nhs_number_verified": True}, "possible"),
+    ],
+)
+def test_a_flag_found_by_number_is_certain_until_something_speaks_against_it(
+    given: dict[str, Any], expected: str
+) -> None:
+    """A number that the hospital doubts, or another date of birth under it, may be another person's."""
+    (alert,) = alerts(known(flag()), patient=given)
+    assert (alert.verdict, alert.match, alert.call) == ("flagged", expected, "01632960002")
+
+
+def test_one_plan_under_another_date_of_birth_is_doubt_enough() -> None:
+    """Two authorities that do not agree on when the child was born may not mean the same child."""
+    other = flag(plan="looked_after", authority=OTHER_AUTHORITY, subject={**flag()["subject"], "born": "2015-05-01"})
+    assert alerts(known(flag(), other))[0].match == "possible"
+    ended = other | {"ended": datetime(2025, 2, 1, tzinfo=UTC)}
+    assert alerts(known(flag(), ended))[0].match == "certain"  # it stands no more, and has no say
+
+
+def test_an_unborn_childs_plan_is_matched_by_the_mothers_date_of_birth() -> None:
+    """The flag names her and so does the hospital: the baby has neither number nor date of birth."""
+    mother = flag(**UNBORN) | {"subject": {**flag()["subject"], "born": date(1999, 2, 3)}}
+    assert alerts(known(mother), patient={"born": "1999-02-03"})[0].match == "certain"
+    assert alerts(known(mother))[0].match == "possible"
+
+
+def test_a_memory_from_before_dates_of_birth_were_kept_has_no_opinion() -> None:
+    """What was remembered then stays good, and doubts nobody."""
+    state = {name: {k: v for k, v in one.items() if k != "born"} for name, one in (known(flag()) or {}).items()}
+    assert alerts(state, patient={"born": "2016-05-02"})[0].match == "certain"
+    assert alerts(state, patient={"nhs_number_verified": False})[0].match == "possible"
+
+
+def test_whom_to_call_is_the_authority_whose_plan_lasts_longest() -> None:
+    """Its emergency duty team, who answer day and night; one whose plan is over may know the child no more."""
+    over = flag(started="2025-06-01T00:00:00Z", ended="2026-01-10T00:00:00Z", authority=OTHER_AUTHORITY)
+    ending = flag(**UNBORN, started="2026-01-10T00:00:00Z", authority=OTHER_AUTHORITY)
+    for state in (known(flag(), over), known(over, flag()), known(flag(), ending)):
+        assert alerts(state)[0].call == "01632960002"
+    assert alerts(known(over))[0].call == "01632960012"
+
+
+@pytest.mark.parametrize("state", [None, known(flag(ended="2025-02-10T00:00:00Z"))])
+def test_without_a_flag_nobody_was_matched(state: State | None) -> None:
+    """Neither a match nor a number to call goes with a verdict that is not "flagged"."""
+    cases: list[dict[str, Any]] = [{}, {"caught_up": False}, {"patient": {"nhs_number_verified": False}}]
+    for one in cases:
+        (alert,) = alerts(state, **one)
+        assert (alert.match, alert.call) == (None, None)
+
+
 def test_an_arrival_without_nhs_number_shows_no_plan() -> None:
     """State under a hospital number's key could only be somebody else's."""
     assert verdict(known(flag()), patient={"nhs_number": None}) == "unknown"
@@ -202,7 +261,7 @@ def test_what_will_not_be_shown_again_is_not_held() -> None:
     state = known(flag(started="2024-01-01T00:00:00Z", ended="2024-06-01T00:00:00Z"), flag(plan="looked_after"))
     assert "01632960001" in json.dumps(state)
     (old,) = [entry for name, entry in (state or {}).items() if "|child_protection|" in name]
-    assert set(old) == {"said", "ended", "authority", "worker_id"}
+    assert set(old) == {"said", "ended", "authority", "worker_id", "born"}
     later = watch.remember(state, flag(plan="looked_after"), AT)
     (old,) = [entry for name, entry in (later or {}).items() if "|child_protection|" in name]
     assert set(old) == {"said", "ended"}
@@ -282,3 +341,5 @@ def test_every_arrival_gets_one_verdict_and_the_same_again(
         assert first[0].verdict != "nothing_known"
     if number is None:
         assert first[0].verdict == "unknown"
+    assert (first[0].match is not None) == (first[0].call is not None) == (first[0].verdict == "flagged")
+    assert first[0].match != "certain" or verified is not False

@@ -2,6 +2,7 @@
 
 from hub.transports.kafka.clients import consumer_settings, producer_settings
 from hub.transports.kafka.committer import Committer, Fenced
+from hub.transports.kafka.follower import Follower
 from hub.transports.kafka.groups import begin_groups, seek_group
 from hub.transports.kafka.inflow import KafkaInflow
 from hub.transports.kafka.lag import Lag, lags
@@ -12,6 +13,7 @@ __all__ = [
     "Cluster",
     "Committer",
     "Fenced",
+    "Follower",
     "KafkaInflow",
     "Lag",
     "Stored",

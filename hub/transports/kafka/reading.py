@@ -18,7 +18,6 @@ from hub.transports.kafka.clients import LOGGER, Extra, admin, consumer_settings
 
 FIRST: Any = _Spec.earliest()  # type: ignore[no-untyped-call]  # untyped in their stub
 END: Any = _Spec.latest()  # type: ignore[no-untyped-call]  # untyped in their stub
-
 Place = tuple[str, int]
 """A topic and a partition."""
 
@@ -38,20 +37,24 @@ def read_topic(
     extra: Extra | None = None,
     *,
     start: Mapping[int, int] | None = None,
+    since: datetime | None = None,
     timeout: float = 10.0,
 ) -> Iterator[Stored]:
     """
     Every committed record of *topic*, up to where each partition ends at the moment of the call.
 
     Each partition is in order, and partitions are interleaved. *start* maps the partitions wanted to the offsets to
-    begin at; without it all are read from their beginning. Raises `TransportError` where the topic does not exist,
-    or nothing comes for *timeout* seconds.
+    begin at; without it all are read from their beginning, or from what Kafka took in at *since* or later. Raises
+    `TransportError` where the topic does not exist, or nothing comes for *timeout* seconds.
     """
     client = admin(bootstrap, extra)
     try:
         every = places(client, [topic], timeout)
         ends = offsets(client, every, END, timeout)
         begins = offsets(client, every, FIRST, timeout)
+        if since is not None:
+            later = offsets(client, every, _Spec.for_timestamp(int(since.timestamp() * 1000)), timeout)
+            begins = {place: ends[place] if later[place] < 0 else later[place] for place in begins}
     except KafkaException as error:
         raise trouble(error, f"looking at topic {topic}") from error
     if start is not None:

@@ -36,7 +36,7 @@ class Wire:
 
     def _reader(self, stream: Stream, data: bytes) -> Codec:
         number = int.from_bytes(data[1:5], "big")
-        entry = next((one for one in self._catalog.lock.entries if one["id"] == number), None)
-        if len(data) < 5 or data[0] != 0 or entry is None or entry["subject"] != stream.topic:
+        lock = self._catalog.lock
+        if len(data) < 5 or data[0] != 0 or lock.subject(number) != stream.topic:
             raise Unreadable("avro.schema-id", "", "the record's schema is none of its stream's; run `hub sync`")
-        return Codec(number, entry["schema"], schema_of(stream))
+        return Codec(number, lock.schema(number), schema_of(stream))

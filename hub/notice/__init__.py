@@ -1,0 +1,1 @@
+"""The notice: what the policies, taken together, tell the public; derived, never written by hand."""

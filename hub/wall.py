@@ -1,0 +1,59 @@
+"""
+The wall: after an adoption order nothing comes in that names the child as they were; what was ordered is in `hub.view`.
+
+Who the child is now could stand beside it (Adoption and Children Act 2002 s.77 and s.79).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from hub.inbound import Line, Outcome, Refusal, Understood
+from hub.seals import identifiers
+from hub.standing import Standing
+from hub.view import Identifier
+
+CLOSED = "identity.closed"
+_MEND = "name the child by the identifiers that they have now, and by no other"
+_WORD = re.compile(r"[^\W_]+")
+_JOINT = re.compile(r"(?<=\d)[ -](?=\d)")  # an NHS number is often written 3-3-4
+
+
+def let_in(line: Line, outcome: Outcome, closed: Collection[Identifier]) -> Outcome:
+    """
+    *outcome* itself; or a refusal of which nothing is kept, where it names a child by identifiers that are *closed*.
+
+    What was refused for another reason is not kept either where it holds one of them, since nobody knows what stands
+    beside it; nor what was refused on a line that says nothing but how children stand, which is the one place where
+    somebody may write both who a child was and who they are. That identifiers are closed may be said again, as long
+    as no other stands beside them.
+    """
+    if isinstance(outcome, Refusal):
+        only_standing = bool(line.streams) and all(issubclass(stream.event, Standing) for stream in line.streams)
+        if (only_standing and b"adopted" in outcome.raw) or holds(outcome.raw, closed):
+            return Refusal(outcome.position, CLOSED, "", _MEND, b"", outcome.readable)
+        return outcome
+    if not isinstance(outcome, Understood) or not closed:
+        return outcome
+    named = identifiers(outcome.event.model_dump(), outcome.stream)
+    if not any(one in closed for one in named):
+        return outcome
+    again = isinstance(outcome.event, Standing) and outcome.event.adopted is not None
+    if again and all(one in closed for one in named):
+        return outcome
+    return Refusal(outcome.position, CLOSED, "", _MEND, b"", readable=True)
+
+
+def holds(raw: bytes, closed: Collection[Identifier]) -> bool:
+    """Whether one of *closed* stands in *raw*, which nobody could read: as a word, or a number in groups of digits."""
+    if not closed or not raw:
+        return False
+    text = raw.replace(b"\x00", b"").decode("latin-1").upper()
+    joined = _JOINT.sub("", text)
+    words = {*_WORD.findall(text), *_WORD.findall(joined)}
+    for _, value in closed:
+        upper = value.upper()
+        if all(part in words for part in _WORD.findall(upper)) and (upper in text or upper in joined):
+            return True
+    return False

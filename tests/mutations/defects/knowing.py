@@ -1,0 +1,197 @@
+"""Defects of what is known of a child, and of what is kept back for it."""
+
+from __future__ import annotations
+
+from tests.mutations.defect import CARRIED, KNOWN, LIMITED, Defect
+
+VIEWED = (
+    Defect(
+        "doubt about a child is none for events that lie under another key",
+        "hub/outbound.py",
+        "return view.known(key, named, [one.encode() for one in others])",
+        "return view.known(key, named)",
+        KNOWN,
+    ),
+    Defect(
+        "what is known of a child is not looked up",
+        "hub/outbound.py",
+        "self._known(view, key, values) if view else NOTHING_KNOWN",
+        "NOTHING_KNOWN",
+        KNOWN,
+    ),
+    Defect(
+        "what was said anew under a key still names whom it named before",
+        "hub/view.py",
+        "for identifier in before.named if before is not None else ():",
+        "for identifier in ():",
+        KNOWN,
+    ),
+    Defect(
+        "what was said under another identifier of the same child is not found",
+        "hub/view.py",
+        "every = self._reach(keys)",
+        "every = keys",
+        KNOWN,
+    ),
+    Defect(
+        "what is found of a child once is found for ever",
+        "hub/view.py",
+        "        self._found.clear()\n        self._closed = None\n",
+        "        self._closed = None\n",
+        KNOWN,
+    ),
+    Defect(
+        "an adoption order that comes later closes nothing",
+        "hub/view.py",
+        "        self._found.clear()\n        self._closed = None\n",
+        "        self._found.clear()\n",
+        KNOWN,
+    ),
+    Defect(
+        "an adoption order closes no more than what it names itself",
+        "hub/view.py",
+        "for key in self._reach(adopted) for named",
+        "for key in adopted for named",
+        KNOWN,
+    ),
+    Defect(
+        "what cannot be read leaves no doubt",
+        "hub/view.py",
+        "self._unread.add(key)",
+        "self._unread.discard(key)",
+        KNOWN,
+    ),
+    Defect(
+        "a word about one child ends the doubt about all",
+        "hub/view.py",
+        "self._unread.discard(key)",
+        "self._unread.clear()",
+        KNOWN,
+    ),
+    Defect(
+        "doubt about a child under one identifier is none under another",
+        "hub/view.py",
+        "doubt=not every.isdisjoint(self._unread)",
+        "doubt=False",
+        KNOWN,
+    ),
+    Defect(
+        "what cannot be read is stepped over",
+        "hub/following.py",
+        "            self.view.unreadable(key)",
+        "            pass",
+        KNOWN,
+    ),
+    Defect(
+        "the relay decides on what was known at its start",
+        "hub/relay.py",
+        "        if not self._catch_up(stop):\n            return\n",
+        "",
+        CARRIED,
+    ),
+    Defect(
+        "the relay decides while it cannot know what is known",
+        "hub/relay.py",
+        'note("relay", "waiting for what is known of children", lane=self._lane, level=logging.WARNING)',
+        "return True",
+        CARRIED,
+    ),
+    Defect(
+        "who follows ends before the end",
+        "hub/transports/kafka/follower.py",
+        "while any(self._reached[place] < end for place, end in ends.items()):",
+        "for _ in range(2):",
+        CARRIED,
+    ),
+    Defect(
+        "who follows waits for what was aborted",
+        "hub/transports/kafka/follower.py",
+        "            self._reached[place] = max(self._reached[place], offset)\n",
+        "            pass\n",
+        CARRIED,
+    ),
+    Defect(
+        "who could not catch up is taken to have done so",
+        "hub/transports/kafka/follower.py",
+        """raise TransportError(f"not caught up with {', '.join(self._topics)} in {patience:g} s")""",
+        "return",
+        CARRIED,
+    ),
+    Defect(
+        "the gateway asks its wall about what was known at its start",
+        "hub/gateway.py",
+        "            await asyncio.to_thread(follower.catch_up)\n",
+        "",
+        ("tests/flow/test_adoption_whole.py",),
+        broker=True,
+    ),
+)
+
+LIMIT = (
+    Defect(
+        "a coarsened address is told of a child in a refuge",
+        "hub/limits.py",
+        "for path, kind in kinds.items() if kind is Sensitivity.CONTACT)",
+        "for path, kind in kinds.items() if kind is Sensitivity.CONTACT and path in grant.fields)",
+        LIMITED,
+    ),
+    Defect(
+        "an absent mark lets an address through",
+        "hub/limits.py",
+        "pick(case.values, mark) is not False",
+        "pick(case.values, mark) is True",
+        LIMITED,
+    ),
+    Defect(
+        "a refuge that is known of the child is not asked",
+        "hub/limits.py",
+        'return any(standing["address_confidential"] for standing in case.known.standings)',
+        "return False",
+        LIMITED,
+    ),
+    Defect(
+        "free text needs no approval",
+        "hub/limits.py",
+        "for path in self._texts if path not in approved]",
+        "for path in ()]",
+        LIMITED,
+    ),
+    Defect(
+        "the approval of one text is that of all",
+        "hub/limits.py",
+        "if path not in approved]",
+        "if not approved]",
+        LIMITED,
+    ),
+    Defect(
+        "text is released before its approval",
+        "hub/limits.py",
+        "is not None and at <= case.now",
+        "is not None",
+        LIMITED,
+    ),
+    Defect("text is released by nobody", "hub/limits.py", 'if one["by"] and (at', "if (at", LIMITED),
+    Defect(
+        "an uncertain match is told in full",
+        "hub/limits.py",
+        'return None if said == "certain" else',
+        "return None if said else",
+        LIMITED,
+    ),
+    Defect(
+        "a match of which nobody said how certain is certain",
+        "hub/limits.py",
+        'return None if said == "certain" else',
+        'return None if said in ("certain", None) else',
+        LIMITED,
+    ),
+    Defect("an opt-out is not asked", "hub/limits.py", "if self._can_opt_out and any(", "if () and any(", LIMITED),
+    Defect(
+        "an error in a limit lifts it",
+        "hub/route.py",
+        "        except Exception:  # noqa: BLE001  doubt withholds, whatever its kind; the rule says that it was an "
+        'error\n            return "error", "", NO_LIMIT\n',
+        '        except Exception:\n            kept, rule = NO_LIMIT, ""\n',
+        CARRIED,
+    ),
+)

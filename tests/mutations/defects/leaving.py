@@ -1,0 +1,156 @@
+"""Defects on the way out: projection, coarsening, the second check, keys and headers."""
+
+from __future__ import annotations
+
+from tests.mutations.defect import CARRIED, CHECKED, EXAMPLES, LEAVING, LIMITED, UNIT, WORDS, Defect
+
+LEFT = (
+    Defect(
+        "the second check is not asked",
+        "hub/route.py",
+        "            check.permits(event, body, without, papers.time)\n",
+        "",
+        CARRIED,
+    ),
+    Defect(
+        "the second check is asked and not obeyed",
+        "hub/route.py",
+        "            check.permits(event, body, without, papers.time)\n",
+        "            try:\n                check.permits(event, body, without, papers.time)\n"
+        "            except Exception:\n                pass\n",
+        CARRIED,
+    ),
+    Defect(
+        "the second check takes any bytes that its splice can make",
+        "hub/second_check.py",
+        "self._spliced(event, today) == body",
+        "self._spliced(event, today) is not None",
+        CHECKED,
+    ),
+    Defect(
+        "the second check asks for names, not for what they say",
+        "hub/second_check.py",
+        "return bool(told == (_spelt(said) if self._json else said))",
+        "return True",
+        CHECKED,
+    ),
+    Defect(
+        "the second check does not go into records",
+        "hub/second_check.py",
+        "if not permitted(one, part):",
+        "if False:",
+        CHECKED,
+    ),
+    Defect(
+        "the second check does not look for what is kept back",
+        "hub/second_check.py",
+        "        if path in back:\n            return False\n",
+        "",
+        CHECKED,
+    ),
+    Defect(
+        "an error on the way out lets the event itself out",
+        "hub/route.py",
+        '            return f"fields.{type(error).__name__.lower()}"\n',
+        '            return Sent(Record(self.topic, self._subject.digest(key).encode(), event, ()), "", "")\n',
+        CARRIED,
+    ),
+    Defect(
+        "a field that lies in a record is not kept back",
+        "hub/projection.py",
+        "nodes = self._emptied(without)",
+        'nodes = self._emptied(frozenset(leaf for leaf in without if "." not in leaf))',
+        LIMITED,
+    ),
+    Defect(
+        "a field in a list is coarsened in its first element only",
+        "hub/projection.py",
+        "        for one in values:\n",
+        "        for one in values[:1]:\n",
+        (f"{UNIT}/test_splice.py",),
+    ),
+    Defect(
+        "what is coarse is told as it is",
+        "hub/projection.py",
+        "        elif word.of_absence or values.get(head) is not None:",
+        "        elif False:",
+        LEAVING,
+    ),
+    Defect(
+        "a record of which one field is granted is granted whole",
+        "hub/avro.py",
+        'return schema if ".".join(above) in paths else None',
+        'return schema if any(".".join(above).startswith(one.rpartition(".")[0] + ".") for one in paths) else None',
+        (EXAMPLES,),
+    ),
+    Defect(
+        "a recipient's key is the hub's own",
+        "hub/route.py",
+        "self._subject.digest(key).encode(), body",
+        "key, body",
+        LEAVING,
+    ),
+    Defect(
+        "a recipient's key is a hash that anybody can make",
+        "hub/route.py",
+        "self._subject.digest(key).encode(), body",
+        "hashlib.sha256(key).hexdigest()[:32].encode(), body",
+        LEAVING,
+    ),
+    Defect(
+        "all recipients have one pseudonym of a child",
+        "hub/keys.py",
+        'self._derive(f"recipient\\x00{agency}\\x00subject")',
+        'self._derive("recipient\\x00subject")',
+        LEAVING,
+    ),
+    Defect(
+        "all recipients have one id of an event",
+        "hub/keys.py",
+        'self._derive(f"recipient\\x00{agency}\\x00id")',
+        'self._derive("recipient\\x00id")',
+        LEAVING,
+    ),
+    Defect(
+        "the key of a topic is the child's number",
+        "hub/keys.py",
+        'return digest(self._subject, f"{kind}\\x00{value}")',
+        "return value",
+        LEAVING,
+    ),
+    Defect(
+        "a header tells the event's own id",
+        "hub/route.py",
+        "self._headers.of(message, papers.stamped",
+        "self._headers.of(papers.id, papers.stamped",
+        LEAVING,
+    ),
+    Defect(
+        "a header tells the child's key in the hub",
+        "hub/route.py",
+        "body, headers)",
+        'body, (*headers, ("ce_subject", key)))',
+        LEAVING,
+    ),
+    Defect(
+        "an agency on trial is sent what it is tested with",
+        "hub/outbound.py",
+        ' and agency.status != "trial"',
+        "",
+        (f"{UNIT}/test_relay_core.py",),
+    ),
+    Defect(
+        "the first half of a postcode is all of it",
+        "hub/coarse.py",
+        "return head if space else head[:-3]",
+        "return head",
+        WORDS,
+    ),
+    Defect(
+        "few are counted exactly",
+        "hub/coarse.py",
+        'return "1 to 5" if value <= 5',
+        "return str(value) if value <= 5",
+        WORDS,
+    ),
+)
