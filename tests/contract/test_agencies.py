@@ -123,7 +123,9 @@ def standing(catalog, keys, now, path):
     """What the file beside an example says of its child, as it lies on its topic since the day before."""
     (stream,) = catalog.standing
     values = stream.event.model_validate_json(path.read_bytes()).model_dump()
-    papers = Envelope(digest(b"examples", str(path.name)), "/examples", stream.topic, now - timedelta(days=1), traceparent("0" * 32))
+    papers = Envelope(
+        digest(b"examples", str(path.name)), "/examples", stream.topic, now - timedelta(days=1), traceparent("0" * 32)
+    )
     key = keys.subject(stream, values, otherwise=papers.id).encode()
     return Record(stream.topic, key, catalog.codec(stream).encode(values), papers.headers())
 

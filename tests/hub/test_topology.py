@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import disclosure
-from hub.policy import Basis
-from hub.policy import cite
+from hub.policy import Basis, cite
 from hub.topology import Topic, milliseconds, quarantine_of, topics
 
 DAY = 86_400_000

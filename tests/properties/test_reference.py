@@ -28,7 +28,8 @@ OTHERS = {"hub", "schemas", "connectors", "tests", "importlib"}
 UNSURE = ("probable", "possible", UNKNOWN)
 RULES = {
     "released", "view.doubt", "sealed.adoption", "sealed.legal-hold", "sealed.restricted", "sealed.conflict", "expires",
-    "hears", "gate.restriction", "gate.objection.raised", "gate.objection.upheld", "gate.opt-out.opted-out", "gate.opt-out.unknown", "error",
+    "hears", "gate.restriction", "gate.objection.raised", "gate.objection.upheld", "gate.opt-out.opted-out",
+    "gate.opt-out.unknown", "error",
     *(f"gate.consent.{why}" for why in (
         "absent", "refused", "withdrawn", "sought", "not-sought", "not-yet", "lapsed", "by-nobody", "age-unknown",
         "not-by-young-person",
