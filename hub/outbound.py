@@ -12,7 +12,7 @@ from hub.avro import bare, leaves_of, schema_of
 from hub.case import Case
 from hub.catalog import Catalog
 from hub.disclosure import Receipt
-from hub.envelope import Envelope, Headers, Record, stamp
+from hub.envelope import Envelope, Headers, Record, is_synthetic, stamp
 from hub.errors import CatalogError, Unreadable
 from hub.formats import json as json_format
 from hub.gates import paths as gate_paths
@@ -115,8 +115,9 @@ class Desk:
     def refused(self, record: Record, *, now: datetime) -> list[Receipt]:
         """A receipt for every agency that could have heard a record which `carry` could not read."""
         event = dict(record.headers or ()).get("ce_id", b"").decode("ascii", "replace")
-        rule = "unreadable"
-        return [Receipt(event, route.outcome(rule, "", NO_LIMIT), (), "", "", _stamped(now)) for route in self.routes]
+        outcomes = (route.outcome("unreadable", "", NO_LIMIT) for route in self.routes)
+        synthetic = is_synthetic(record.headers)
+        return [Receipt(event, outcome, (), "", "", _stamped(now), synthetic) for outcome in outcomes]
 
 
 @lru_cache(maxsize=8)

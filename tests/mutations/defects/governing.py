@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutations.defect import CHANGED, LOADED, READ, RENEWED, Defect
+from tests.mutations.defect import CHANGED, LOADED, OWN, READ, RENEWED, Defect
 
 GOVERNED = (
     Defect(
@@ -33,7 +33,7 @@ GOVERNED = (
         "if False:",
         READ,
     ),
-    Defect("a policy may have 64 MB", "hub/document.py", "LIMIT = 64 * 1024\n", "LIMIT = 64 * 1024 * 1024\n", READ),
+    Defect("a policy may have 64 MB", "hub/document.py", "LIMIT = 64 * 1024\n", "LIMIT = 64 * 1024 * 1024\n", (OWN,)),
     Defect("a policy may say a thing twice", "hub/document.py", "if name in seen:", "if False:", READ),
     Defect("one person approves their own change", "hub/approvals.py", "who[0] != who[1] and ", "", CHANGED),
     Defect(
