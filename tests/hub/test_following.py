@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from hub.following import Following
+from hub.outbound import Desk
 from hub.schema_lock import SchemaLock
 from schemas.sharing_status import stream as statuses
 from tests.hub.cases import LONG_AGO, standing, taken_in
@@ -98,6 +99,28 @@ def test_a_record_of_another_streams_schema_cannot_be_read(following, catalog):
     following.take(whole._replace(value=b"\x00" + other.to_bytes(4, "big") + whole.value[5:]))
 
     assert following.view.known(KEY, []).doubt
+
+
+@pytest.mark.parametrize(("kind", "field"), [("nhs_number", "nhs_number"), ("upn", "upn"), ("case_id", "local_id")])
+def test_an_event_is_in_doubt_by_each_identifier_it_has(catalog, keys, now, kind, field):
+    """What cannot be read may lie under any of them, not under the one that is the event's own key alone."""
+    child = {"nhs_number": "9990000018", "upn": "Q866400121012", "local_id": "7001"}
+    stream = catalog.streams["child_demographics"]
+    event = {
+        "child": {**child, "surname": "Ferrars", "forename": "Noor", "born": date(2015, 6, 1), "restricted": False}
+    }
+    desk = Desk(catalog, stream, keys)
+    values = stream.event.model_validate(event).model_dump()
+    taken = taken_in(catalog, stream, values)._replace(key=keys.subject(stream, values, "").encode())
+
+    def rules(of):
+        following = Following(catalog)
+        under = keys.subject(statuses, {kind: of}, "").encode()
+        following.take(record(catalog, key=under, value=b"9990000018"))
+        return {one.rule for one in desk.carry(taken, now=now, view=following.view).receipts}
+
+    assert rules(child[field]) == {"view.doubt"}
+    assert rules("another") == {""}
 
 
 def test_the_log_tells_that_it_could_not_be_read_and_nothing_of_it(following, catalog, caplog):

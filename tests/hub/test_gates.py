@@ -455,6 +455,28 @@ def test_a_gate_decides_on_its_own_paths_alone(gate):
         assert asked(gate, case(view, CONTACT, *standings)) == asked(gate, case(whole, CONTACT, *standings))
 
 
+@pytest.mark.parametrize(
+    ("gate", "fields"),
+    [
+        ("statute", set()),
+        ("opt-out", set()),
+        ("consent", {"consent.status", "consent.given_by", "consent.recorded_at", "born", "expected"}),
+        ("significant-harm", {"override.reason", "override.author", "override.recorded_at"}),
+        ("contact-stage", {"consent.status", "consent.given_by", "consent.recorded_at", "born", "expected", "stage",
+                           "override.reason", "override.author", "override.recorded_at"}),
+    ],
+)  # fmt: skip
+def test_a_gate_looks_at_no_more_than_it_needs(gate, fields):
+    """What the relay does not ask for is stepped over before any of it is a value."""
+    assert set(gates.paths(gate, CONTACT)) == fields
+
+
+@pytest.mark.parametrize("born", ["2015-06-01", True, [], {"on": 1}, 1.5])
+def test_a_date_of_birth_of_another_shape_is_none(born):
+    """So the child's age is not known."""
+    assert consented(said(consent="given", born=born)) == "age-unknown"
+
+
 def test_a_gate_looks_at_nothing_where_the_stream_has_no_record():
     """No path is asked for that the stream does not have."""
     assert {gates.paths(gate, BARE) for gate in gates.GATES} == {()}

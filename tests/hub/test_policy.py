@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from hub.gates import Consent
-from hub.policy import Basis, Grant, Policy, Released, Withheld, decide, matches
+from hub.policy import Basis, Grant, Policy, Released, Withheld, cite, decide, matches
 from hub.stream import Event, Sensitivity, Stream
 from hub.view import IN_DOUBT
 from tests.hub.cases import LONG_AGO, NOON, case, known, objected, standing
@@ -194,6 +194,20 @@ def test_a_policy_of_another_shape_is_an_error_that_withholds():
     odd = POLICY.model_copy(update={"hears": {"seen": GRANT.model_copy(update={"gate": "open"})}})
 
     assert rule(GOOD, odd) == "error"
+
+
+@pytest.mark.parametrize(
+    ("basis", "cited"),
+    [
+        ({"article6": "e"}, "Art 6(1)(e)"),
+        ({"article6": "c", "statute": "Children Act 2004 s.11"}, "Art 6(1)(c); Children Act 2004 s.11"),
+        ({"article6": "e", "article9": "g", "schedule1": 18, "statute": "Children Act 1989 s.47"},
+         "Art 6(1)(e); Art 9(2)(g); DPA 2018 Sch 1 para 18; Children Act 1989 s.47"),
+    ],
+)  # fmt: skip
+def test_the_ground_of_a_grant_is_cited_on_one_line(basis, cited):
+    """As a register of processing would put it, and nothing of what is not claimed."""
+    assert cite(grant(basis=Basis(**basis))) == cited
 
 
 def test_a_grant_is_frozen_and_closed():

@@ -238,6 +238,19 @@ def test_a_member_that_the_policy_does_not_name_is_not_permitted(more):
     assert not JSON.permits(json.dumps(letter).encode())
 
 
+def test_what_the_event_does_say_and_the_policy_does_not_name_is_not_permitted():
+    """That it is true does not let it out: in a letter, and under a schema that has more than the grant."""
+    letter = json.loads(JSON.body(JSON.told()))
+    letter["parents"][0]["nhs_number"] = SAM["nhs_number"]
+    assert not JSON.permits(json.dumps(letter).encode())
+
+    more = granted_schemas(MET, granted("child.name", "child.postcode"))[1]
+    check = SecondCheck(granted("child.name"), SOURCE, 2, more)
+    body = Codec(2, more).encode({"child": {"name": "Noor", "postcode": "ZZ9 9ZZ"}})
+    with pytest.raises(NotPermitted):
+        check.permits(DATA, body, frozenset(), TAKEN)
+
+
 @pytest.mark.parametrize("body", [b"[]", b"5", b'"Noor"', b"null", b"{"])
 def test_a_letter_that_is_none_is_an_error_or_not_permitted(body):
     """Whatever it holds, it does not leave."""

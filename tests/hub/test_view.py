@@ -113,6 +113,7 @@ def test_what_could_not_be_read_puts_its_child_in_doubt():
     assert ids(made, CASE) == ("a", "b")
     assert not made.known(STRANGER, [OTHER]).doubt
     assert made.known(b"a", []) == made.known(b"a", [OTHER]) == IN_DOUBT
+    assert IN_DOUBT.doubt
 
 
 def test_what_could_not_be_read_puts_a_child_in_doubt_of_whom_nothing_was_said_before():
@@ -123,6 +124,42 @@ def test_what_could_not_be_read_puts_a_child_in_doubt_of_whom_nothing_was_said_b
     assert bool(made)
     assert made.known(b"a", [NHS]) == IN_DOUBT
     assert made.known(STRANGER, [NHS]) == NOTHING_KNOWN
+
+
+def test_what_could_not_be_read_is_found_by_any_key_under_which_it_may_lie():
+    """An event names its child by a case number too, and what was said may lie under that."""
+    made = View()
+    assert not made.unread
+    made.unreadable(b"a")
+
+    assert made.unread
+    assert made.known(STRANGER, [NHS], [b"b", b"a"]) == IN_DOUBT
+    assert made.known(STRANGER, [NHS], [b"b"]) == NOTHING_KNOWN
+    made.take(b"a", None, "", LONG_AGO)
+    assert not made.unread
+
+
+def test_what_was_found_once_is_looked_for_anew_after_each_word():
+    """A second asking is answered by what is known then: replaced, tied to more, in doubt, or forgotten."""
+    made = view(a=said(NHS))
+    assert ids(made, NHS) == ids(made, NHS) == ("a",)
+
+    made.take(b"a", said(NHS, UPN), "newer", LONG_AGO)
+    assert ids(made, NHS) == ("newer",)
+    made.take(b"b", said(UPN, CASE), "tied", LONG_AGO)
+    assert ids(made, NHS) == ("newer", "tied")
+    made.unreadable(b"b")
+    assert made.known(STRANGER, [NHS]).doubt
+    made.take(b"b", None, "", LONG_AGO)
+    assert (ids(made, NHS), made.known(STRANGER, [NHS]).doubt) == (("newer",), False)
+
+
+def test_who_was_asked_for_together_is_not_one_child_for_that():
+    """An event that names two says nothing of whether they are the same; the next one is about one of them."""
+    made = view(a=said(NHS), b=said(OTHER))
+
+    assert ids(made, NHS, OTHER) == ("a", "b")
+    assert (ids(made, NHS), ids(made, OTHER)) == (("a",), ("b",))
 
 
 @pytest.mark.parametrize("again", [said(NHS), None])
