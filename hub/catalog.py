@@ -100,7 +100,8 @@ class Catalog:
             raise CatalogError([f"nobody says {agency}/{name}; there is: {lines}"])
         understand = getattr(importlib.import_module(f"connectors.{agency}.inbound"), name)
         streams = tuple(self.streams[into] for into in known.says[name].into)
-        return Line(known, name, understand, streams, frozenset(self.agencies))
+        sections = frozenset(self.notice.sections) if self.notice is not None else frozenset[str]()
+        return Line(known, name, understand, streams, frozenset(self.agencies), sections)
 
     def renderer(self, agency: str, name: str) -> Callable[..., Any] | None:
         """The function *name* of an agency's outbound.py, where it has one."""

@@ -77,6 +77,8 @@ class Line:
     streams: tuple[Stream, ...]
     agencies: frozenset[str] = frozenset()
     """All that there are, by key; where none is given, nobody looks whether one that an event names is there."""
+    sections: frozenset[str] = frozenset()
+    """Those of the privacy notice, by heading; likewise."""
 
 
 def read(line: Line, data: bytes, keys: Keys) -> Iterator[Outcome]:
@@ -130,7 +132,7 @@ def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys)
             stream = next((s for s in line.streams if type(one) is s.event), None)
             if stream is None:
                 raise NotUnderstood("not-its-stream", line.name, "says.into does not name this event's stream")
-            _known(one, stream, line.agencies)
+            _known(one, stream, line)
             outcomes.append(Understood(position, keys.event_id(line.agency.key, line.name, own_id, index), stream, one))
         yield from outcomes
     except NotForUs as aside:
@@ -143,18 +145,24 @@ def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys)
         yield _refusal(position, NotUnderstood(_kind(error), _where(error)), item.raw)
 
 
-def _known(event: Event, stream: Stream, agencies: Collection[str]) -> None:
+def _known(event: Event, stream: Stream, line: Line) -> None:
     """
-    Raise NotUnderstood where an event keeps something from an agency that there is not.
+    Raise NotUnderstood where an event names an agency, or a section of the privacy notice, that there is not.
 
-    A name that is misspelt keeps nothing from anybody, and whoever the child is in danger of would hear.
+    A name that is misspelt keeps nothing from anybody: whoever the child is in danger of would hear, and so would
+    those to whom the family said no.
     """
     named = [(f"{stream.conflicts}.{index}", one) for index, one in enumerate(_conflicts(event, stream))]
     if isinstance(event, Standing):
         named += [(f"objections.{index}.to", one.to) for index, one in enumerate(event.objections) if one.to]
-    for place, name in named if agencies else ():
-        if name.partition("/")[0] not in agencies:
-            raise NotUnderstood("agency.unknown", place, f"name an agency by its folder: {', '.join(sorted(agencies))}")
+    for place, name in named if line.agencies else ():
+        if name.partition("/")[0] not in line.agencies:
+            mend = f"name an agency by its folder: {', '.join(sorted(line.agencies))}"
+            raise NotUnderstood("agency.unknown", place, mend)
+    for index, one in enumerate(event.answers if isinstance(event, Standing) and line.sections else ()):
+        if one.about is not None and one.about not in line.sections:
+            mend = f"name a section as the privacy notice spells it: {', '.join(sorted(line.sections))}"
+            raise NotUnderstood("section.unknown", f"answers.{index}.about", mend)
 
 
 def _conflicts(event: Event, stream: Stream) -> Collection[str]:

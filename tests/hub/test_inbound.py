@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import pytest
@@ -17,6 +18,7 @@ from hub.agency import Agency
 from hub.errors import NotForUs, NotUnderstood, Unreadable
 from hub.inbound import Line, Queried, Query, Refusal, SetAside, Understood, own_id, read
 from hub.keys import Keys
+from hub.standing import Standing
 from hub.stream import Event, Sensitivity, Stream
 
 KEYS = Keys(b"a secret for tests, of 32 bytes.")
@@ -271,3 +273,59 @@ def test_nothing_vanishes(messages):
         if not isinstance(one, Queried):
             kinds[one.position].add(type(one))
     assert all(len(kind) == 1 for kind in kinds.values())
+
+
+# --- names that keep something from somebody --------------------------------------------------------------------
+
+
+class Endangered(Event):
+    """A child is in danger of somebody."""
+
+    conflicts: Annotated[tuple[str, ...] | None, Field(description="Who must not hear."), Sensitivity.CRIMINAL] = None
+
+
+DANGERS = Stream(name="dangers", event=Endangered, key=(), keep="days", steward="x", conflicts="conflicts")
+STATUSES = Stream(name="statuses", event=Standing, key=("upn",), keep="latest", steward="x", conflicts="conflicts")
+WHEN = {"recorded_at": "2026-03-01T09:30:00Z"}
+
+
+def known(event: Event, stream: Stream, **there: frozenset[str]) -> tuple[str, str]:
+    """The code and the place of what comes of an event that a line says, where there are these names."""
+    (one,) = read(replace(line(stream), understand=lambda _: iter([event]), **there), b"{}", KEYS)
+    assert not isinstance(one, Refusal) or SECRET not in one.mend
+    return (one.code, one.place) if isinstance(one, Refusal) else ("", "")
+
+
+@pytest.mark.parametrize(
+    ("event", "stream", "told"),
+    [
+        (Endangered(conflicts=("police", "schools/990001")), DANGERS, ("", "")),
+        (Endangered(conflicts=None), DANGERS, ("", "")),
+        (Endangered(conflicts=("police", SECRET)), DANGERS, ("agency.unknown", "conflicts.1")),
+        (Endangered(conflicts=(f"{SECRET}/police",)), DANGERS, ("agency.unknown", "conflicts.0")),
+        (Endangered(conflicts=("Police",)), DANGERS, ("agency.unknown", "conflicts.0")),
+        (Standing(conflicts=("polce",)), STATUSES, ("agency.unknown", "conflicts.0")),
+        (Standing(objections=({"status": "raised"} | WHEN,)), STATUSES, ("", "")),
+        (Standing(objections=({"to": "schools", "status": "raised"} | WHEN,)), STATUSES, ("", "")),
+        (Standing(objections=({"to": "scools", "status": "raised"} | WHEN,)), STATUSES,
+         ("agency.unknown", "objections.0.to")),
+        (Standing(answers=({"status": "refused"} | WHEN, {"about": "MASH", "status": "given"} | WHEN)), STATUSES,
+         ("", "")),
+        (Standing(answers=({"status": "refused"} | WHEN, {"about": "mash", "status": "refused"} | WHEN)), STATUSES,
+         ("section.unknown", "answers.1.about")),
+    ],
+)  # fmt: skip
+def test_a_name_that_keeps_something_from_somebody_is_one_that_there_is(event, stream, told):
+    """Misspelt it would keep nothing from anybody; the refusal says where it stands, and not the word."""
+    there = {"agencies": frozenset({"police", "schools"}), "sections": frozenset({"MASH"})}
+
+    assert known(event, stream, **there) == told
+    assert known(event, stream) == ("", "")
+
+
+def test_the_names_that_there_are_come_from_the_catalog(catalog):
+    """Every agency, and every section of the notice as it is spelt there."""
+    said = catalog.line("social_care", "sharing_status")
+
+    assert said.agencies == frozenset(catalog.agencies)
+    assert said.sections == frozenset(catalog.notice.sections)

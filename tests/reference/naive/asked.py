@@ -64,7 +64,7 @@ def given_shut(answer: dict, values: dict, stream: Any, records: list[dict], now
         return "not-yet"
     if answer.get("until") and answer["until"] < today:
         return "lapsed"
-    if not answer.get("given_by"):
+    if answer.get("given_by") not in ("parent", "carer", "young_person"):
         return "by-nobody"
     if answer["given_by"] == "young_person":
         return None
