@@ -250,6 +250,8 @@ def _rights(gate: str, case: Case, article6: str) -> str | None:
     for standing in case.known.standings:
         for one in standing["objections"]:
             weight = (one["recorded_at"], OBJECTIONS.index(one["status"]))
+            if one["status"] == "overruled" and one["recorded_at"] > case.now:
+                continue  # it is not yet
             if one["to"] in (None, case.agency):
                 newest[one["to"]] = max(newest.get(one["to"], weight), weight)
     status = OBJECTIONS[max((weight for _, weight in newest.values()), default=0)]

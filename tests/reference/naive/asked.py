@@ -75,11 +75,12 @@ def given_shut(answer: dict, values: dict, stream: Any, records: list[dict], now
     return "not-by-young-person" if today >= birthday(born, 16) else None
 
 
-def standing_objection(records: list[dict], agency: str) -> str | None:
+def standing_objection(records: list[dict], agency: str, now: datetime) -> str | None:
     """The status of the objection that stands against an agency."""
     standing = []
     for to in (None, agency):
-        these = [one for record in records for one in record.get("objections", ()) if one.get("to") == to]
+        every = [one for record in records for one in record.get("objections", ()) if one.get("to") == to]
+        these = [one for one in every if one["status"] != "overruled" or one["recorded_at"] <= now]
         if these:
             newest = max(one["recorded_at"] for one in these)
             standing.append(min((o["status"] for o in these if o["recorded_at"] == newest), key=OBJECTIONS.index))
@@ -120,7 +121,7 @@ def gate_shut(values: dict, stream: Any, records: list[dict], grant: dict, agenc
     opened = gate in ("significant-harm", "contact-stage") and override is None
     if any(record.get("restriction") for record in records) and not opened:
         return "gate.restriction"
-    objection = standing_objection(records, agency)
+    objection = standing_objection(records, agency, now)
     if objection is not None and not opened and grant["basis"]["article6"] not in ("c", "d"):
         return f"gate.objection.{objection}"
     if gate == "opt-out" and not any(at_path(values, path) for _kind, path in stream.subject):
