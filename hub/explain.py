@@ -7,13 +7,14 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from hub.catalog import Catalog
-from hub.disclosure import Verdict
+from hub.disclosure import NOT_GRANTED, Verdict
 from hub.document import near
-from hub.envelope import Envelope, Record, traceparent
+from hub.envelope import Record
 from hub.errors import CatalogError, NotUnderstood
 from hub.following import Following
 from hub.keys import Keys
@@ -22,6 +23,7 @@ from hub.policy import Grant, cite
 from hub.stream import Stream
 from hub.sync import as_synced
 from hub.view import View
+from hub.wire import record_of
 
 RULES = {
     "view.doubt": "something said of the child's wishes or safety could not be read, and doubt withholds",
@@ -134,16 +136,26 @@ def _named(catalog: Catalog, agency: str, stream: str) -> Catalog:
 
 def _record(catalog: Catalog, stream: Stream, keys: Keys, path: Path, now: datetime) -> Record:
     """The event in a file, as the gateway would put it on its topic at *now*."""
+    (values,) = events_in(path, stream, several=False)
+    return record_of(
+        catalog, keys, stream, values, keys.event_id("explain", stream.name, path.name, 0), "/explain", now
+    )
+
+
+def events_in(path: Path, stream: Stream, *, several: bool) -> list[dict[str, Any]]:
+    """
+    The values of the event of *stream* that the JSON file *path* holds, or of *several* in a list.
+
+    Raises NotUnderstood where it holds no such event.
+    """
     try:
-        values = stream.event.model_validate(json.loads(path.read_text(encoding="utf-8"))).model_dump()
+        said = json.loads(path.read_text(encoding="utf-8"))
+        listed = said if several and isinstance(said, list) else [said]
+        return [stream.event.model_validate(one).model_dump() for one in listed]
     except ValidationError as error:
         raise NotUnderstood.from_validation(error) from None
     except (ValueError, RecursionError):
         raise NotUnderstood("json.unreadable", str(path), "the file is not JSON") from None
-    name = keys.event_id("explain", stream.name, path.name, 0)
-    papers = Envelope(name, "/explain", stream.topic, now, traceparent(name))
-    key = keys.subject(stream, values, otherwise=name).encode()
-    return Record(stream.topic, key, catalog.codec(stream).encode(values), papers.headers())
 
 
 def _verdict(said: Verdict | None) -> str:
@@ -153,7 +165,7 @@ def _verdict(said: Verdict | None) -> str:
         return f"coarsened to {said.rule}"
     if said.verdict == "released":
         return "released"
-    if said.rule == "not-granted":
+    if said.rule == NOT_GRANTED:
         return "withheld: the policy does not name it"
     return f"withheld: {LIMITS[said.rule]}" if said.rule in LIMITS else "withheld"
 

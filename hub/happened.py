@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,17 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from hub.catalog import Catalog
-from hub.envelope import Envelope, Record, is_synthetic, traceparent
-from hub.errors import CatalogError, NotUnderstood
+from hub.envelope import Record, is_synthetic
+from hub.errors import CatalogError
+from hub.explain import events_in
 from hub.following import Following
 from hub.keys import Keys
 from hub.once import Once
 from hub.stream import Stream
 from hub.transports.kafka import read_topic
 from hub.view import View
+from hub.wire import record_of
 
 Given = tuple[Path, str, str]
 """A file, and the agency and line that it is read as."""
@@ -100,21 +99,12 @@ def supposed(catalog: Catalog, path: Path, keys: Keys, now: datetime) -> list[Re
     if not catalog.standing:
         raise CatalogError(["no stream says what is known of a child"])
     stream = catalog.standing[0]
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        found = [stream.event.model_validate(one) for one in (said if isinstance(said, list) else [said])]
-    except ValidationError as error:
-        raise NotUnderstood.from_validation(error) from None
-    except (ValueError, RecursionError):
-        raise NotUnderstood("json.unreadable", str(path), "the file is not JSON") from None
-    return [_record(catalog, stream, one.model_dump(), keys, number, now) for number, one in enumerate(found)]
-
-
-def _record(catalog: Catalog, stream: Stream, values: Any, keys: Keys, number: int, now: datetime) -> Record:
-    name = keys.event_id("preview", stream.name, "standing", number)
-    key = keys.subject(stream, values, otherwise=name).encode()
-    papers = Envelope(name, "/preview", stream.topic, now, traceparent(name))
-    return Record(stream.topic, key, catalog.codec(stream).encode(values), papers.headers())
+    return [
+        record_of(
+            catalog, keys, stream, one, keys.event_id("preview", stream.name, "standing", number), "/preview", now
+        )
+        for number, one in enumerate(events_in(path, stream, several=True))
+    ]
 
 
 def told(values: Any, above: str = "") -> Iterator[str]:

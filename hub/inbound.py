@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -152,7 +152,8 @@ def _known(event: Event, stream: Stream, line: Line) -> None:
     A name that is misspelt keeps nothing from anybody: whoever the child is in danger of would hear, and so would
     those to whom the family said no.
     """
-    named = [(f"{stream.conflicts}.{index}", one) for index, one in enumerate(_conflicts(event, stream))]
+    conflicts = () if stream.conflicts is None else pick(event, stream.conflicts) or ()
+    named = [(f"{stream.conflicts}.{index}", one) for index, one in enumerate(conflicts)]
     if isinstance(event, Standing):
         named += [(f"objections.{index}.to", one.to) for index, one in enumerate(event.objections) if one.to]
     for place, name in named if line.agencies else ():
@@ -163,10 +164,6 @@ def _known(event: Event, stream: Stream, line: Line) -> None:
         if one.about is not None and one.about not in line.sections:
             mend = f"name a section as the privacy notice spells it: {', '.join(sorted(line.sections))}"
             raise NotUnderstood("section.unknown", f"answers.{index}.about", mend)
-
-
-def _conflicts(event: Event, stream: Stream) -> Collection[str]:
-    return () if stream.conflicts is None else pick(event.model_dump(), stream.conflicts) or ()
 
 
 def _refusal(position: int, error: MessageError, raw: bytes) -> Refusal:

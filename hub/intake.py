@@ -14,7 +14,7 @@ from typing import Protocol
 from weakref import WeakValueDictionary
 
 from hub.catalog import Catalog
-from hub.envelope import Envelope, Record, stamp, traceparent
+from hub.envelope import Record, stamp
 from hub.inbound import Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
 from hub.keys import Keys
 from hub.log import note
@@ -22,6 +22,7 @@ from hub.topology import quarantine_of
 from hub.transports import Answer
 from hub.view import Identifier
 from hub.wall import CLOSED, let_in
+from hub.wire import record_of
 
 Commit = Callable[[Sequence[Record]], Awaitable[None]]
 Clock = Callable[[], datetime]
@@ -138,11 +139,8 @@ class Intake:
             return [] if outcome.code == CLOSED else [self._quarantined(line, outcome, now)]
         if not isinstance(outcome, Understood):
             return []
-        stream, values = outcome.stream, outcome.event.model_dump()
-        source = f"/{line.agency.key}/{line.name}"
-        papers = Envelope(outcome.id, source, stream.topic, now, traceparent(outcome.id))
-        key = self._keys.subject(stream, values, otherwise=outcome.id)
-        return [Record(stream.topic, key.encode(), self._catalog.codec(stream).encode(values), papers.headers())]
+        values, source = outcome.event.model_dump(), f"/{line.agency.key}/{line.name}"
+        return [record_of(self._catalog, self._keys, outcome.stream, values, outcome.id, source, now)]
 
     def _quarantined(self, line: Line, refusal: Refusal, now: datetime) -> Record:
         """What was refused, sealed; its headers say why and where, and nothing of what it said."""

@@ -9,7 +9,6 @@ from datetime import datetime
 from hub.catalog import Catalog
 from hub.coarse import WORDS
 from hub.disclosure import Outcome
-from hub.envelope import Record
 from hub.errors import MessageError
 from hub.happened import Happened, told
 from hub.keys import Keys
@@ -78,14 +77,10 @@ def reach(
                 continue
             for agency in {*before, *after}:
                 for kind in differences(before.get(agency), after.get(agency), leaves):
-                    found.add(agency, stream.name, kind, _subject(record))
+                    found.add(agency, stream.name, kind, record.key or b"")
     except KeyboardInterrupt:
         found.stopped = True
     return found
-
-
-def _subject(record: Record) -> bytes:
-    return record.key or b""
 
 
 def differences(old: Outcome | None, new: Outcome | None, leaves: Collection[str]) -> Iterator[str]:

@@ -69,7 +69,7 @@ class Relay:
         self._lane = lane
         self._following = Following(catalog)
         self._follower = Follower(bootstrap, self._following.topics, self._following.take, dict(extra))
-        self._desks = {s.topic: Desk(catalog, s, keys) for s in catalog.streams.values() if s.lane == lane}
+        self.take_up(catalog)
         self._pages = Codec(catalog.id_of(disclosure.TOPIC, disclosure.SCHEMA), disclosure.SCHEMA)
         name = f"{group_of(lane)}.{shard}"
         self._producing = producer_settings(bootstrap, transactional_id=f"hub-{name}", extra=extra) | {
@@ -86,11 +86,7 @@ class Relay:
 
     def take_up(self, catalog: Catalog) -> None:
         """Decide by the policies of *catalog* from the next event on; raises CatalogError where they cannot be used."""
-        self._desks = {
-            topic: Desk(catalog, catalog.by_topic[topic], self._keys)
-            for topic in self._desks
-            if topic in catalog.by_topic
-        }
+        self._desks = {s.topic: Desk(catalog, s, self._keys) for s in catalog.streams.values() if s.lane == self._lane}
 
     def run(
         self,
@@ -159,7 +155,6 @@ class Relay:
                 self._follower.catch_up(PATIENCE)
             except TransportError:
                 note("relay", "waiting for what is known of children", lane=self._lane, level=logging.WARNING)
-                stop.wait(0.5)
                 stop.wait(1.0)
             else:
                 return True

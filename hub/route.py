@@ -94,13 +94,19 @@ class Route:
             return f"address.{self.addressed_by}", "", NO_LIMIT
         try:
             kept = self.limits.of(case)
-            lost: Mapping[str, str] = self.projection.lost(frozenset(kept)) if kept else {}
-            rule = self.limits.nothing_left({path: kept[of] for path, of in lost.items()}) if kept else ""
+            lost = self._lost(kept)
+            rule = self.limits.nothing_left(lost) if kept else ""
         except Exception:  # noqa: BLE001  doubt withholds, whatever its kind; the rule says that it was an error
             return "error", "", NO_LIMIT
         if not rule and self.addressed_by is not None and self.addressed_by in lost:
-            rule = f"fields.{kept[lost[self.addressed_by]]}"
+            rule = f"fields.{lost[self.addressed_by]}"
         return rule, decision.relied, NO_LIMIT if rule else kept
+
+    def _lost(self, kept: Mapping[str, str]) -> Mapping[str, str]:
+        """Each granted leaf that goes where some are *kept* back, with the limit for which it goes."""
+        if not kept:
+            return NO_LIMIT
+        return {path: kept[of] for path, of in self.projection.lost(frozenset(kept)).items()}
 
     def write(self, event: bytes, key: bytes, papers: Papers, address: str, kept: Mapping[str, str]) -> Sent | str:
         """What goes to the agency of an event's bytes; or the rule that kept it back after all."""
@@ -134,14 +140,13 @@ class Route:
 
     def _outcome(self, rule: str, relied: str, kept: Mapping[str, str]) -> Outcome:
         grant, policy = self.grant, self.policy
-        lost = self.projection.lost(frozenset(kept)) if kept else {}
-        back = {path: kept[of] for path, of in lost.items()}
+        lost = self._lost(kept)
         fields = []
         for path in self._leaves:
             if path not in grant.fields and path not in grant.coarse:
                 fields.append(Verdict(path, "withheld", NOT_GRANTED))
-            elif rule or path in back:
-                fields.append(Verdict(path, "withheld", rule or back[path]))
+            elif rule or path in lost:
+                fields.append(Verdict(path, "withheld", rule or lost[path]))
             elif path in grant.coarse:
                 fields.append(Verdict(path, "coarsened", grant.coarse[path]))
             else:

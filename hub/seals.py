@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from hub.case import Case
-from hub.stream import Stream, pick
+from hub.stream import Event, Stream, pick
 from hub.view import Identifier
 
 
@@ -40,7 +40,7 @@ def ask(case: Case) -> str | None:
     return None
 
 
-def identifiers(values: Mapping[str, Any], stream: Stream) -> list[Identifier]:
+def identifiers(values: Mapping[str, Any] | Event, stream: Stream) -> list[Identifier]:
     """All identifiers by which an event names its child."""
     return [(kind, found) for kind, path in stream.subject if isinstance(found := pick(values, path), str) and found]
 

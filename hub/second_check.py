@@ -28,8 +28,6 @@ PLAIN = frozenset({str, int, bool, date, datetime, type(None)})
 """The types of what a leaf may be; anything else would have something inside it."""
 PAPERS = frozenset({"id", "type", "time"})
 """What a JSON letter says of itself beside what was granted (`hub.formats.json`)."""
-
-
 Path = tuple[str, ...]
 
 
@@ -100,9 +98,7 @@ class SecondCheck:
             raise NotPermitted("what was to be published is longer than its schema says")
         return told
 
-    def _agrees(
-        self, told: Any, said: Any, path: tuple[str, ...], back: frozenset[tuple[str, ...]], today: date
-    ) -> bool:
+    def _agrees(self, told: Any, said: Any, path: Path, back: frozenset[Path], today: date) -> bool:
         if type(told) is dict:
             return type(said) is dict and all(
                 self._agrees(one, said.get(name), (*path, name), back, today) for name, one in told.items()

@@ -140,11 +140,14 @@ def unwrap(annotation: Any) -> tuple[Any, bool, bool]:
             return annotation, optional, repeated
 
 
-def pick(values: Mapping[str, Any] | None, path: str) -> Any:
-    """The value at *path* in nested mappings, or None where any part of the way is absent."""
+def pick(values: Mapping[str, Any] | Event | None, path: str) -> Any:
+    """The value at *path* in an event or its nested values, or None where any part of the way is absent."""
     here: Any = values
     for part in path.split("."):
-        if not isinstance(here, Mapping):
+        if isinstance(here, Mapping):
+            here = here.get(part)
+        elif isinstance(here, Event):
+            here = getattr(here, part, None)
+        else:
             return None
-        here = here.get(part)
     return here

@@ -170,8 +170,7 @@ def supposing(catalog: Catalog, policies: Mapping[str, Policy]) -> Catalog:
     """*catalog* as if *policies* were its own and all was live; what its streams do not say is left out of them."""
     fitted = {key: _fitted(one, catalog.streams) for key, one in policies.items() if key in catalog.agencies}
     agencies = {key: _listening(one, fitted.get(key)) for key, one in catalog.agencies.items()}
-    made = replace(catalog, policies=fitted, agencies=agencies)
-    return replace(made, lock=catalog.lock.with_subjects(sync.subjects(made)))
+    return sync.as_synced(replace(catalog, policies=fitted, agencies=agencies))
 
 
 def _listening(agency: Agency, policy: Policy | None) -> Agency:

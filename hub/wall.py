@@ -36,7 +36,7 @@ def let_in(line: Line, outcome: Outcome, closed: Collection[Identifier]) -> Outc
         return outcome
     if not isinstance(outcome, Understood) or not closed:
         return outcome
-    named = identifiers(outcome.event.model_dump(), outcome.stream)
+    named = identifiers(outcome.event, outcome.stream)
     if not any(one in closed for one in named):
         return outcome
     again = isinstance(outcome.event, Standing) and outcome.event.adopted is not None

@@ -1,14 +1,26 @@
-"""Wire: the values of a stream's records, also of those that were written before its schema grew."""
+"""Wire: events as records of their streams, and back, also those that were written before their schema grew."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from hub.avro import Codec, schema_of
 from hub.catalog import Catalog
+from hub.envelope import Envelope, Record, traceparent
 from hub.errors import Unreadable
+from hub.keys import Keys
 from hub.stream import Stream
+
+
+def record_of(
+    catalog: Catalog, keys: Keys, stream: Stream, values: Mapping[str, Any], event_id: str, source: str, at: datetime
+) -> Record:
+    """The event *values* as it lies on its stream's topic: said by *source*, and taken in *at*."""
+    papers = Envelope(event_id, source, stream.topic, at, traceparent(event_id))
+    key = keys.subject(stream, values, otherwise=event_id).encode()
+    return Record(stream.topic, key, catalog.codec(stream).encode(values), papers.headers())
 
 
 class Wire:

@@ -13,7 +13,6 @@ from hub.catalog import Catalog
 from hub.envelope import Envelope, Record, traceparent
 from hub.keys import Keys
 from hub.policy import Grant
-from hub.standing import Standing
 from hub.stream import Event, Fact, Sensitivity, Stream, pick, unwrap
 
 SOURCE = "/canary"
@@ -168,9 +167,9 @@ class _Nest:
 
     def _told(self, way: Way, name: str, number: int, values: Mapping[str, Any]) -> Record | None:
         """What is said beforehand of the child that *values* are about; None where nothing can be."""
-        stream = next((one for one in self._catalog.streams.values() if issubclass(one.event, Standing)), None)
-        if stream is None:
+        if not self._catalog.standing:
             return None
+        stream = self._catalog.standing[0]
         just_now = self._now - timedelta(seconds=1)
         answer = {"about": None, "status": "given", "given_by": "young_person", "recorded_at": self._tokens.lately(),
                   "until": None}  # fmt: skip

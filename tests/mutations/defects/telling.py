@@ -141,7 +141,7 @@ TOLD = (
     Defect(
         "a receipt calls released what was kept back",
         "hub/route.py",
-        "elif rule or path in back:",
+        "elif rule or path in lost:",
         "elif rule:",
         RECEIPTS,
     ),
