@@ -147,7 +147,7 @@ def test_a_compacted_topic_gives_at_least_the_newest_of_each_key(kafka: str, fol
     )  # fmt: skip
     for turn in range(40):
         hand.commit(topic, f"a{turn}", f"b{turn}")
-    follower.catch_up(20)
+        follower.catch_up(20)  # at once: the cleaner takes what is not the newest as soon as it comes by
     assert words(given) == [f"{letter}{turn}" for turn in range(40) for letter in "ab"]
     hand.producer.begin_transaction()
     hand.producer.produce(topic, None, b"b", partition=0)
