@@ -9,8 +9,12 @@ from pydantic import Field, model_validator
 
 from hub.policy import Shape
 
-Format = Literal["hl7", "fhir", "csv", "json", "avro"]
-Road = Literal["mllp", "https", "files", "kafka"]
+Format = Literal["hl7", "fhir", "csv", "xml", "json", "avro"]
+Road = Literal["mllp", "https", "files", "sftp", "mesh", "kafka"]
+HOLD_MANY = frozenset({"csv", "xml"})
+"""The formats in which one file can hold many messages."""
+BY_FILE = frozenset({"files", "sftp", "mesh"})
+"""The roads on which whole files go."""
 
 
 class Saying(Shape):
@@ -25,6 +29,13 @@ class Saying(Shape):
     charset: Annotated[
         Literal["utf-8", "iso-8859-1", "ascii"], Field(description="What bytes mean where they do not say.")
     ] = "utf-8"
+    workflow: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9_.\-]{1,300}$",
+            description="MESH: the workflow id of its messages; HUB_<AGENCY>_<LINE>_WORKFLOW names another.",
+        ),
+    ] = None
 
 
 class Door(Shape):
@@ -37,6 +48,30 @@ class Door(Shape):
         Field(description="CSV: each column and the field that fills it; null for a column left empty."),
     ] = {}
     batch: Annotated[int, Field(ge=1, le=10_000, description="Files: how many messages one file holds at most.")] = 1
+    every: Annotated[
+        str | None,
+        Field(
+            pattern=r"^([1-9]\d{0,3} (minutes|hours|days)|month|quarter)$",
+            description="Files: how often one goes, such as `24 hours` or `quarter`; at once where nothing is said.",
+        ),
+    ] = None
+    numbered: Annotated[
+        bool, Field(description="Files: whether each has the next number of its lane, and none is left out.")
+    ] = False
+    acknowledged_by: Annotated[
+        str | None,
+        Field(
+            description="The stream (a hub.acknowledgement) that says what became of each file; where none is named "
+            "the road's own answer is the acknowledgement."
+        ),
+    ] = None
+    workflow: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9_.\-]{1,300}$",
+            description="MESH: the workflow id under which it goes; HUB_<AGENCY>_<STREAM>_WORKFLOW names another.",
+        ),
+    ] = None
 
 
 class Hearing(Shape):

@@ -17,7 +17,7 @@ from hub.errors import CatalogError
 from hub.following import Following
 from hub.intake import Clock, Intake, now_in_utc
 from hub.keys import Keys
-from hub.outbound import Desk, Letter, open_letter, render
+from hub.outbound import Desk, Letter, Run, open_letter, render
 from hub.stream import Stream
 from hub.transports import Answer
 from hub.transports.memory import MemoryInbox, MemoryLog
@@ -152,7 +152,7 @@ class Once:
                     continue
                 letters = [open_letter(self.catalog, record.value or b"", record.headers) for record in records]
                 for address, batch in _batches(letters, door.batch):
-                    made = render(self.catalog, stream, agency, door, batch)
+                    made = render(self.catalog, stream, agency, door, batch, Run(1, self._clock()))
                     fields = self._fields(agency.key, stream)
                     self.outcome.delivered.append(
                         Delivered(agency.key, name, address, door, fields, len(batch), made.body, made.suffix)

@@ -26,7 +26,33 @@ from hub.seals import paths as seal_paths
 from hub.stream import Stream, pick
 from hub.view import NOTHING_KNOWN, Known, View
 
-SUFFIXES: Mapping[str, str] = {"avro": ".avro", "json": ".json", "csv": ".csv", "fhir": ".fhir.json", "hl7": ".hl7"}
+SUFFIXES: Mapping[str, str] = {
+    "avro": ".avro", "json": ".json", "csv": ".csv", "xml": ".xml", "fhir": ".fhir.json", "hl7": ".hl7",
+}  # fmt: skip
+
+
+class Run(NamedTuple):
+    """
+    Which file of its lane one is, and when it was put together: the same at every attempt.
+
+    *number* is 0 where files of that door are not numbered.
+    """
+
+    number: int
+    at: datetime
+
+
+class Made(NamedTuple):
+    """
+    What an agency's own `<stream>_as_xml` makes of letters: the file, and its name where a standard prescribes one.
+
+    *records* says for each letter which record of the file carries it, counted from 1, so that a partner's word on one
+    record finds the messages that it is about.
+    """
+
+    body: bytes
+    name: str = ""
+    records: tuple[int, ...] = ()
 
 
 class Letter(NamedTuple):
@@ -42,6 +68,8 @@ class Rendered(NamedTuple):
     body: bytes
     content_type: str
     suffix: str
+    name: str = ""
+    records: tuple[int, ...] = ()
 
 
 class Carried(NamedTuple):
@@ -139,29 +167,33 @@ def open_letter(catalog: Catalog, value: bytes, headers: Headers) -> Letter:
     return Letter(catalog.lock.codec(value).decode(value), Envelope.from_headers(headers))
 
 
-def render(catalog: Catalog, stream: Stream, agency: Agency, door: Door, letters: Sequence[Letter]) -> Rendered:
+def render(
+    catalog: Catalog, stream: Stream, agency: Agency, door: Door, letters: Sequence[Letter], run: Run
+) -> Rendered:
     """
     *letters* as the bytes that go through *door*.
 
-    Only CSV holds more than one letter; an agency's own `<stream>_as_<format>` is used where it has one.
+    Only CSV and XML hold more than one letter; an agency's own `<stream>_as_<format>` is used where it has one: one for
+    XML is given all *letters* and the *run*, and returns what was `Made`.
     """
     own = catalog.renderer(agency.key, f"{stream.name}_as_{door.format}")
-    body: bytes
+    made = Made(b"")
     if door.format == "csv":
         from hub.formats import csv  # noqa: PLC0415  the relay, which imports this module, renders no CSV
 
-        body = csv.render([letter.values for letter in letters], door.columns)
+        made = Made(csv.render([letter.values for letter in letters], door.columns))
+    elif own is not None and door.format == "xml":
+        made = own(letters, run)
     elif own is not None:
-        made = own(*letters)
+        said = own(*letters)
         if door.format == "fhir":
             from hub.formats import fhir  # noqa: PLC0415  fhir.resources takes a second to import
 
-            body = fhir.render(made)
-        else:
-            body = made
+            said = fhir.render(said)
+        made = Made(said)
     elif door.format == "json":
         (letter,) = letters
-        body = json_format.render(letter.values, papers=letter.envelope)
+        made = Made(json_format.render(letter.values, papers=letter.envelope))
     else:
         raise CatalogError([f"{agency.key}: outbound.py has no {stream.name}_as_{door.format}"])
-    return Rendered(body, CONTENT_TYPES[door.format], SUFFIXES[door.format])
+    return Rendered(made.body, CONTENT_TYPES[door.format], SUFFIXES[door.format], made.name, made.records)

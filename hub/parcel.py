@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hub.agency import Agency, Door
+from hub.agency import BY_FILE, HOLD_MANY, Agency, Door
 from hub.catalog import Catalog
 from hub.envelope import Headers
 from hub.errors import MessageError, TransportError
 from hub.keys import Keys
-from hub.outbound import Letter, open_letter, render
+from hub.outbound import Letter, Run, open_letter, render
 from hub.store.entries import Entry, Lane, Parked
 from hub.stream import Stream
 from hub.transports import Delivery, Sink
@@ -34,8 +34,8 @@ class Way:
 
     @property
     def together(self) -> int:
-        """How many messages one delivery may hold; only a CSV file can hold more than one."""
-        return self.door.batch if self.door.by == "files" and self.door.format == "csv" else 1
+        """How many messages one delivery may hold; only a file can hold more than one."""
+        return self.door.batch if self.door.by in BY_FILE and self.door.format in HOLD_MANY else 1
 
 
 class Parcel(NamedTuple):
@@ -60,11 +60,12 @@ def pack_all(
         ids = tuple(row.message_id for row in rows)
         try:
             letters = [_open(row, catalog, keys) for row in rows]
-            made = render(catalog, way.stream, way.agency, way.door, letters)
+            run = Run(0, max(row.created for row in rows))
+            made = render(catalog, way.stream, way.agency, way.door, letters, run)
         except Exception as error:  # noqa: BLE001  whatever is wrong with one message must not stop the others
             failed.append(Parked(ids, f"render.{code_of(error)}"))
             continue
-        delivery = Delivery(delivery_id, *lane, made.content_type, made.body, made.suffix)
+        delivery = Delivery(delivery_id, *lane, made.content_type, made.body, made.suffix, made.name)
         parcels.append(Parcel(ids, max(row.attempts for row in rows), delivery))
     return parcels, failed
 

@@ -29,6 +29,7 @@ CONTENT_TYPES: Mapping[str, str] = {
     "avro": "application/avro",
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
+    "xml": "application/xml",
     "fhir": "application/fhir+json",
     "hl7": "x-application/hl7-v2+er7",
 }

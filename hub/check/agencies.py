@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from hub.agency import Agency, Door, Hearing, Saying
+from hub.agency import BY_FILE, HOLD_MANY, Agency, Door, Hearing, Saying
 from hub.catalog import Catalog, folder_of
 from hub.check.streams import unknown
 from hub.document import Document, Finding, near
 from hub.policy import Grant
 from hub.stream import Stream
 
-READ = ("hl7", "csv", "json")
+READ = ("hl7", "csv", "json", "xml")
 LISTENED_ON = ("mllp", "https", "files")
 Place = tuple[str, ...]
 
@@ -50,6 +50,8 @@ def _said(saying: Saying, document: Document, at: Place) -> Iterator[Finding]:
         yield document.finding(at, f"nothing here reads {saying.format}", near(saying.format, READ))
     if saying.by not in LISTENED_ON:
         yield document.finding(at, f"the gateway does not listen on {saying.by}", near(saying.by, LISTENED_ON))
+    if saying.workflow and saying.by != "mesh":
+        yield document.finding((*at, "workflow"), "only MESH has workflows", "take it out")
     if saying.by == "mllp" and saying.format != "hl7":
         yield document.finding(at, f"{saying.format} does not come by mllp", "use hl7, or another road")
 
@@ -65,8 +67,13 @@ def _door(door: Door, document: Document, at: Place) -> Iterator[Finding]:
         yield document.finding(at, "a CSV needs its columns", "write `columns`, in the partner's order")
     if door.format != "csv" and door.columns:
         yield document.finding((*at, "columns"), "only CSV has columns", "take them out")
-    if door.batch > 1 and (door.format, door.by) != ("csv", "files"):
-        yield document.finding((*at, "batch"), "only a CSV file holds more than one message", "take it out")
+    whole = door.by in BY_FILE and door.format in HOLD_MANY
+    for word, said in (("batch", door.batch > 1), ("every", door.every), ("numbered", door.numbered)):
+        if said and not whole:
+            what = f"only a file that can hold more than one message has {word!r}"
+            yield document.finding((*at, word), what, "take it out")
+    if door.workflow and door.by != "mesh":
+        yield document.finding((*at, "workflow"), "only MESH has workflows", "take it out")
 
 
 def _granted(hearing: Hearing, grant: Grant, stream: Stream, document: Document, at: Place) -> Iterator[Finding]:
@@ -115,7 +122,7 @@ def functions(agency: Agency, catalog: Catalog) -> Iterator[Finding]:
         what = f"no door of `hears` needs {name!r}"
         yield Finding(rendered.place, rendered.functions[name], what, "add the door, or begin its name with _")
     for name, (stream, form) in own.items():
-        if form in ("fhir", "hl7") and name not in rendered.functions and not rendered.faults:
+        if form in ("fhir", "hl7", "xml") and name not in rendered.functions and not rendered.faults:
             yield document.finding(("hears", stream), f"outbound.py has no {name}", f"write `def {name}(letter)`")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -52,6 +52,15 @@ class Delivery(NamedTuple):
     content_type: str
     body: bytes
     suffix: str
+    name: str = ""
+    """The file's name where the partner's standard prescribes one; else roads of files make one of the rest."""
+
+
+class Reached(NamedTuple):
+    """One step on the way to a partner's door that went well: what was tried, and what was found."""
+
+    step: str
+    found: str
 
 
 class Sink(Protocol):
@@ -66,3 +75,14 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+class Reachable(Protocol):
+    """A sink whose door can be tried."""
+
+    async def reach(self) -> Sequence[Reached]:
+        """
+        Go to the door and hand over nothing: connection, then credentials, each step that went well.
+
+        Raises `TransportError`, with a code and what to do, at the first that did not.
+        """

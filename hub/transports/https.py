@@ -35,6 +35,7 @@ MEDIA_TYPES: Final[Mapping[Format, frozenset[str]]] = {
     "json": frozenset({"application/json"}),
     "fhir": frozenset({"application/fhir+json", "application/json"}),
     "csv": frozenset({"text/csv"}),
+    "xml": frozenset({"application/xml", "text/xml"}),
     "hl7": frozenset({"x-application/hl7-v2+er7", "application/hl7-v2"}),
     "avro": frozenset({"application/avro"}),
 }

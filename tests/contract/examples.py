@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hub.catalog import folder_of
 
 VERDICTS = ("events", "refused", "aside", "withheld", "event", "standing")
-SUFFIX = {"fhir": "fhir.json", "avro": "avro.json", "hl7": "hl7", "csv": "csv", "json": "json"}
+SUFFIX = {"fhir": "fhir.json", "avro": "avro.json", "hl7": "hl7", "csv": "csv", "xml": "xml", "json": "json"}
 
 
 class Case(NamedTuple):
@@ -39,7 +39,7 @@ def cases(wanted: str) -> Iterator[Case]:
         said = {
             path.name.rpartition(".")[0]
             for path in folder.iterdir()
-            if path.suffix in (".hl7", ".csv", ".json")
+            if path.suffix in (".hl7", ".csv", ".xml", ".json")
             and path.name.rpartition(".")[0].rpartition(".")[2] not in VERDICTS
         }
         yield from (Case(agency, line, name, folder) for name in sorted(said - heard) if not heard)

@@ -13,7 +13,7 @@ from hub.envelope import Envelope, Record, traceparent
 from hub.following import Following
 from hub.inbound import Queried, Refusal, SetAside, Understood, read
 from hub.keys import digest
-from hub.outbound import Desk, Letter, open_letter, render
+from hub.outbound import Desk, Letter, Run, open_letter, render
 
 from .examples import SUFFIX, cases
 
@@ -137,7 +137,7 @@ def body(catalog, stream, agency, door, record):
     letter: Letter = open_letter(catalog, record.value, record.headers)
     if door.format == "avro":
         return (json.dumps(letter.values, indent=1, default=str, ensure_ascii=False) + "\n").encode()
-    return render(catalog, stream, agency, door, [letter]).body
+    return render(catalog, stream, agency, door, [letter], Run(1, letter.envelope.time)).body
 
 
 @pytest.mark.parametrize("agency", sorted(catalogs.look().agencies))

@@ -574,7 +574,7 @@ BROKEN = [
         new="adt: {format: fhir, by: kafka",
         at="adt:",
         told=[
-            "{place}:{line}: says.adt: nothing here reads fhir → there is: csv, hl7, json",
+            "{place}:{line}: says.adt: nothing here reads fhir → there is: csv, hl7, json, xml",
             "{place}:{line}: says.adt: the gateway does not listen on kafka → there is: files, https, mllp",
         ],
     ),
@@ -585,7 +585,8 @@ BROKEN = [
         at="child_demographics:",
         told=[
             "{place}:{line}: hears.child_demographics: csv does not go by mllp → use hl7, or another road",
-            "{place}:8: hears.child_demographics.batch: only a CSV file holds more than one message → take it out",
+            "{place}:8: hears.child_demographics.batch: only a file that can hold more than one message has 'batch' → "
+            "take it out",
         ],
     ),
     Broken(
