@@ -66,13 +66,20 @@ def document(data: bytes) -> Element:
 
 
 def own_id(root: Element) -> str | None:
-    """The sender's own id: of a FHIR message its MessageHeader's, of HL7 v3 the `id` of the root element."""
+    """
+    The sender's own id: of a FHIR message its MessageHeader's, of HL7 v3 the `id` of the root element.
+
+    An HL7 v3 identifier is unique by its root (data type II). One without a root is somebody's number of something,
+    such as that of the file which is answered, and may come again in another message: then there is none.
+    """
     if root.tag == f"{{{FHIR}}}Bundle":
         found = root.find(f"{{{FHIR}}}entry/{{{FHIR}}}resource/{{{FHIR}}}MessageHeader/{{{FHIR}}}id")
         return None if found is None else found.get("value")
     if root.tag.startswith(f"{{{HL7V3}}}"):
         found = root.find(f"{{{HL7V3}}}id")
-        return None if found is None else found.get("extension") or found.get("root")
+        if found is None or not found.get("root"):
+            return None
+        return "^".join(part for part in (found.get("root"), found.get("extension")) if part)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The Faust application: two agents for each watch, and no event acknowledged before its work is committed."""
+"""The Faust application: an agent for each topic, and no event acknowledged before all its work is committed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from hub.watches.changelog import GROUP, co_parted, security
 from hub.watches.ground import Ground
 from hub.watches.progress import Progress
 from hub.watches.recovery import Tables
-from hub.watches.watching import Taken, Watching, Worked
+from hub.watches.watching import Promise, Taken, Watching, Worked
 from hub.wire import Wire
 
 ABREAST = 1000  # records whose promises fly at once
+Work = Callable[[Taken], Awaitable[Worked]]
 
 
 def build(
@@ -87,6 +88,7 @@ def build(
     tables: dict[str, Any] = {}
     kept = {watch.name: catalog.streams[watch.keeps].topic for watch in catalog.watches.values()}
     ground, wire = Ground(app, tables, kept), Wire(catalog)
+    works: dict[str, list[tuple[Watching, Work]]] = {}
     for watch in catalog.watches.values():
         watching = Watching(
             watch=watch,
@@ -100,36 +102,42 @@ def build(
         tables[watch.name] = app.Table(
             watch.name, key_type=bytes, value_type=bytes, partitions=partitions[watching.kept.topic]
         )
-        _agent(app, watching, watching.kept.topic, f"{watch.name}.keep", watching.keep)
-        _agent(app, watching, watching.judged.topic, f"{watch.name}.judge", partial(watching.judge, now=now))
+        works.setdefault(watching.kept.topic, []).append((watching, watching.keep))
+        works.setdefault(watching.judged.topic, []).append((watching, partial(watching.judge, now=now)))
+    for topic, all_of_it in works.items():
+        _agent(app, topic, tuple(all_of_it))
     return app
 
 
-def _agent(app: App, watching: Watching, topic: str, name: str, work: Callable[[Taken], Awaitable[Worked]]) -> None:
+def _agent(app: App, topic: str, works: tuple[tuple[Watching, Work], ...]) -> None:
     """
     One agent over one topic: in order, one by one, and none acknowledged before all that came of it is committed.
 
-    The next record is worked on while the last one's promises fly; whatever goes wrong with those stops the process,
-    so that nothing after a gap is ever committed.
+    Several watches may take the same record: one agent does the work of all, because Faust counts a record as taken
+    once any agent has it, and progress is told of a topic, not of who reads it. What one watch cannot take in is set
+    aside for that watch alone. The next record is worked on while the last one's promises fly; whatever goes wrong with
+    those stops the process, so that nothing after a gap is ever committed.
     """
 
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
-            message = event.message
-            worked, fatal = await _worked(watching, _taken(message), work)
-            if fatal is not None:
-                await app.crash(fatal)
-                return
+            message, promises = event.message, list[Promise]()
+            for watching, work in works:
+                worked, fatal = await _worked(watching, _taken(message), work)
+                if fatal is not None:
+                    await app.crash(fatal)
+                    return
+                promises += worked.promises
             app.progress.done((message.topic, message.partition), message.offset)
-            flight = asyncio.create_task(land(stream, event, worked))
+            flight = asyncio.create_task(land(stream, event, promises))
             app.flying.add(flight)
             flight.add_done_callback(app.flying.discard)
             if len(app.flying) >= ABREAST:
                 await asyncio.wait(app.flying, return_when=asyncio.FIRST_COMPLETED)
 
-    async def land(stream: Any, event: Any, worked: Worked) -> None:
+    async def land(stream: Any, event: Any, promises: list[Promise]) -> None:
         fatal: HubError | None = None
-        for promise in worked.promises:
+        for promise in promises:
             try:
                 await promise
             except Exception as error:  # noqa: BLE001  whatever it is, the record is not done with
@@ -141,12 +149,10 @@ def _agent(app: App, watching: Watching, topic: str, name: str, work: Callable[[
         await stream.ack(event)
 
     channel = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    app.agent(channel, name=name, concurrency=1)(agent)
+    app.agent(channel, name=topic, concurrency=1)(agent)
 
 
-async def _worked(
-    watching: Watching, taken: Taken, work: Callable[[Taken], Awaitable[Worked]]
-) -> tuple[Worked, HubError | None]:
+async def _worked(watching: Watching, taken: Taken, work: Work) -> tuple[Worked, HubError | None]:
     """Work on one record, or quarantine it; with it, why the process must stop, where it must."""
     try:
         worked = await work(taken)

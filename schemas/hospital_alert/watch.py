@@ -1,83 +1,22 @@
 """
-The local CP-IS join (DCB1609): the flags of children's services remembered, each hospital arrival given its verdict.
+The local CP-IS join (DCB1609): each hospital arrival given its verdict by the flags that are remembered.
 
-CP-IS shows a person while a plan or care status lasts and for twelve months after it ended, and holds an unborn
-child's plan against the mother's NHS number, so that the mother's own attendance alerts. What was withdrawn as
-uploaded in error is never shown.
+An unborn child's plan is held against the mother's NHS number, so that the mother's own attendance alerts.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
-from hub.envelope import Envelope, stamp
+from hub.envelope import Envelope
 from hub.stream import Event
 from hub.watch import State, Watch
+from schemas.cpis_flag.memory import Entry, recency, remember, standing, worker
 from schemas.hospital_alert import AlertRaised, Patient, Plan, Verdict
 
-_LONDON: Final = ZoneInfo("Europe/London")
-_LATE: Final = timedelta(days=31)  # how late a hospital may report an arrival and still be told what stood then
 _MOST: Final = 20  # plans in one alert
-
-Entry = dict[str, Any]
-
-
-def remember(state: State | None, flag: Mapping[str, Any], now: datetime) -> State | None:
-    """
-    The subject's flags after *flag*, which the hub took in at *now*: one entry for each plan of each authority.
-
-    Of two words on one plan the later one counts, whatever the order in which they come; of two at the same
-    moment a withdrawal, else the one that shows the plan longer. What will not be shown again keeps nothing but the
-    moment and the end it was said with, so that an older word that comes late cannot bring it back.
-    """
-    entry: Entry = {"said": stamp(now)}
-    if flag.get("deleted") is not None:
-        entry["withdrawn"] = True
-    else:
-        entry |= {
-            "ended": None if flag.get("ended") is None else stamp(flag["ended"]),
-            "authority": {part: flag["authority"][part] for part in _AUTHORITY},
-            "worker_id": flag.get("worker_id"),
-            "born": flag["subject"]["born"].isoformat(),
-        }
-    name = "|".join((flag["authority"]["ods_code"], flag["plan"], stamp(flag["started"])))
-    entries = dict(state or {})
-    if name not in entries or _weight(entry) > _weight(entries[name]):
-        entries[name] = entry
-    newest = max(datetime.fromisoformat(one["said"]) for one in entries.values())
-    return {one: _shrunk(entries[one], newest) for one in sorted(entries)}
-
-
-_AUTHORITY: Final = ("name", "ods_code", "office_phone", "emergency_phone")
-
-
-def _weight(entry: Entry) -> tuple[str, bool, str, str]:
-    ended = "" if "withdrawn" in entry else entry["ended"] or "open"  # "open" sorts after every digit
-    return entry["said"], "withdrawn" in entry, ended, json.dumps(entry, sort_keys=True)
-
-
-def _shrunk(entry: Entry, newest: datetime) -> Entry:
-    ended = entry.get("ended")
-    if ended is not None and newest > lapses(datetime.fromisoformat(ended)) + _LATE:
-        return {"said": entry["said"], "ended": ended}
-    return entry
-
-
-def lapses(ended: datetime) -> datetime:
-    """
-    The instant from which a plan that *ended* is no longer shown: the end, in England, of the same day a year later.
-
-    The corresponding-date rule for a period of months; a plan that ended on 29 February is shown to the end of
-    28 February.
-    """
-    day = ended.astimezone(_LONDON).date()
-    leap = (day.month, day.day) == (2, 29)
-    last = date(day.year + 1, day.month, 28 if leap else day.day)
-    return datetime.combine(last + timedelta(days=1), time(), _LONDON).astimezone(UTC)
 
 
 def judge(
@@ -93,10 +32,9 @@ def judge(
         return
     patient, at = attendance["patient"], attendance["at"]
     known = state if state and patient.get("nhs_number") else {}
-    shown = sorted((name for name, entry in known.items() if _stands(name, entry, at)), key=_start)[-_MOST:]
+    shown = standing(known, at)[-_MOST:]
     certain = caught_up and patient.get("nhs_number") and patient.get("nhs_number_verified") is not False
     verdict: Verdict = "flagged" if shown else "nothing_known" if certain else "unknown"
-    said = {known[name]["said"]: known[name]["worker_id"] for name in shown if known[name]["worker_id"]}
     yield AlertRaised(
         attendance_id=papers.id,
         verdict=verdict,
@@ -107,8 +45,8 @@ def judge(
         site_ods=attendance.get("site_ods"),
         visit_number=attendance.get("visit_number"),
         plans=tuple(_plan(name, known[name]) for name in shown),
-        worker_id=said[max(said)] if said else None,
-        as_of=now if caught_up or not shown else max(known[name]["said"] for name in shown),
+        worker_id=worker(known, shown),
+        as_of=recency(known, shown, now, caught_up=caught_up),
         match=_match(patient, [known[name] for name in shown]) if shown else None,
         call=_call([known[name] for name in shown]) if shown else None,
     )
@@ -132,16 +70,6 @@ def _call(shown: list[Entry]) -> str:
     """The emergency duty team, who answer day and night (DCB1609), of the authority whose plan lasts longest."""
     lasting = max(shown, key=lambda entry: entry["ended"] or "open")
     return str(lasting["authority"]["emergency_phone"])
-
-
-def _start(name: str) -> tuple[str, str]:
-    return name.rpartition("|")[2], name
-
-
-def _stands(name: str, entry: Entry, at: datetime) -> bool:
-    if "authority" not in entry or datetime.fromisoformat(_start(name)[0]) > at:
-        return False
-    return entry["ended"] is None or at < lapses(datetime.fromisoformat(entry["ended"]))
 
 
 def _plan(name: str, entry: Entry) -> Plan:

@@ -15,7 +15,8 @@ from hub.envelope import Envelope, traceparent
 from hub.watch import State
 from schemas.cpis_flag import FlagChanged
 from schemas.hospital_alert import AlertRaised
-from schemas.hospital_alert.watch import lapses, watch
+from schemas.cpis_flag.memory import lapses
+from schemas.hospital_alert.watch import watch
 from schemas.hospital_attendance import AttendanceReported
 
 AT = datetime(2026, 3, 10, 21, 30, tzinfo=UTC)
