@@ -124,7 +124,7 @@ def _numbers(ids: list[Element]) -> dict[str, str]:
 
 def _doubts(numbers: Mapping[str, str], place: str) -> Iterator[Query]:
     if "nhs_number" not in numbers:
-        yield Query("nhs-number.invalid", f"{place}/person.id")
+        yield Query("nhs-number.unknown", f"{place}/person.id")
 
 
 def _viewer(query: Element) -> Viewer:

@@ -171,7 +171,8 @@ def test_an_event_cannot_be_changed() -> None:
 def test_the_same_child_has_the_same_kind_of_key_everywhere() -> None:
     """Streams about one child can be joined in the hub by the last part of a key's path: nhs_number, upn."""
     kinds = {path.rpartition(".")[2] for name in NAMES for path in stream_of(name).key}
-    assert kinds == {"nhs_number", "upn", "local_id", "record_id", "hospital_number", "attendance_id", "case_id"}
+    of_children = {"nhs_number", "upn", "local_id", "record_id", "hospital_number", "attendance_id", "case_id"}
+    assert kinds == of_children | {"number", "message_id"}  # and of files
 
 
 def test_examples_hold_invented_people_only() -> None:
