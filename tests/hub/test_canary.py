@@ -573,9 +573,10 @@ class Untouchable:
     hold = emit = caught_up = recall
 
 
-def test_a_watch_neither_keeps_nor_judges_a_canary(ours, keys, canaries):
+@pytest.mark.parametrize("name", ["cpis", "cpis-access", "cpis-number"])
+def test_a_watch_neither_keeps_nor_judges_a_canary(name, ours, keys, canaries):
     """Nothing is remembered of it and nothing emitted."""
-    (watch,) = ours.watches.values()
+    watch = ours.watches[name]
     kept, judged, emitted = (ours.streams[name] for name in (watch.keeps, watch.on, watch.emits))
     watching = Watching(
         watch=watch, kept=kept, judged=judged, emitted=emitted, wire=Wire(ours), keys=keys, ground=Untouchable()

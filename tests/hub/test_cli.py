@@ -88,7 +88,7 @@ def test_a_sound_house_checks_out(house, hub):
     *warnings, count = result.output.splitlines()
     ends = all("warning: " in line or "the agreement ended" in line for line in warnings)
     assert ends
-    assert count.startswith("11 streams, 12 agencies, 10 grants: ")
+    assert count.startswith("15 streams, 13 agencies, 13 grants: ")
 
 
 def test_a_fault_is_exit_code_1(house, hub):
@@ -106,15 +106,15 @@ def test_a_fault_is_exit_code_1(house, hub):
 
 def test_sync_writes_once_and_says_what(house, hub):
     """What is stale is told by --check, written without it, and up to date the next time."""
-    house.edit("topics/cpis_flag.yaml", "partitions: 6", "partitions: 7")
+    house.edit("topics/hospital_attendance.yaml", "partitions: 6", "partitions: 7")
 
     results = [hub("sync", "--check"), hub("sync"), hub("sync"), hub("sync", "--check")]
 
     for result in results:
         ended(result)
     assert [result.exit_code for result in results] == [1, 0, 0, 0]
-    assert results[0].stdout == "topics/cpis_flag.yaml:1: is out of date → run `hub sync` and read what changed\n"
-    assert results[1].stdout == "wrote topics/cpis_flag.yaml\neverything derived is up to date\n"
+    assert results[0].stdout == "topics/hospital_attendance.yaml:1: is out of date → run `hub sync` and read what changed\n"
+    assert results[1].stdout == "wrote topics/hospital_attendance.yaml\neverything derived is up to date\n"
     assert results[2].stdout == results[3].stdout == "everything derived is up to date\n"
 
 

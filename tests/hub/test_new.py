@@ -107,7 +107,7 @@ def test_a_stream_and_an_agency_that_are_filled_in_are_sound_and_carry(house):
 
     *found, count = (checked.stdout + checked.stderr).splitlines()
     assert [line for line in found if "agreement" not in line] == []  # others' agreements end, one day
-    assert count.startswith("12 streams, 13 agencies, 11 grants: ")
+    assert count.startswith("16 streams, 14 agencies, 14 grants: ")
     assert synced.returncode == 0, synced.stderr
     assert "wrote schemas/vision_screening/v1.avsc" in synced.stdout
     house.edit(

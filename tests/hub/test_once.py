@@ -39,10 +39,11 @@ def test_a_flagged_child_arrives_and_those_concerned_are_told(hub):
 
     assert [given.answer.events for given in outcome.given] == [1, 1]
     assert [(one.agency, one.stream, one.address, one.suffix, one.count) for one in outcome.delivered] == [
+        ("cpis", "cpis_flag", "", ".xml", 1),
         ("great_western_hospital", "hospital_alert", "", ".fhir.json", 1),
         ("social_worker", "hospital_alert", "SW0042", ".json", 1),
     ]
-    assert b"9990000018" in outcome.delivered[0].body
+    assert b"9990000018" in outcome.delivered[1].body
     assert outcome.withheld() == Counter()
 
 
@@ -59,7 +60,7 @@ def test_a_child_of_whom_nothing_is_known_is_told_to_nobody(hub):
 
 def test_a_flag_that_comes_after_the_arrival_changes_no_verdict(hub):
     """Files are carried in the order in which they are given."""
-    assert carry(hub, ARRIVAL, FLAG).delivered == []
+    assert [one.agency for one in carry(hub, ARRIVAL, FLAG).delivered] == ["cpis"]  # which is told of flags alone
 
 
 def test_nothing_is_released_once_the_agreements_have_ended(catalog, keys):
@@ -138,8 +139,8 @@ def test_deliveries_are_written_in_their_order(hub, tmp_path):
     write(carry(hub, FLAG, ARRIVAL), tmp_path)
 
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.json")) == [
-        "great_western_hospital/hospital_alert-00001.fhir.json",
-        "social_worker/SW0042/hospital_alert-00002.json",
+        "great_western_hospital/hospital_alert-00002.fhir.json",
+        "social_worker/SW0042/hospital_alert-00003.json",
     ]
 
 

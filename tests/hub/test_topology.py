@@ -67,8 +67,8 @@ def test_a_streams_topic_says_who_speaks_and_who_watches(by_name):
     """Agencies by their lines, watches by their names."""
     flags, alerts = by_name["cpis-flag.v1"], by_name["hospital-alert.v1"]
 
-    assert flags.writers == ("social_care/flags",)
-    assert flags.readers == ("relay", "watch cpis")
+    assert flags.writers == ("social_care/flags", "watch cpis-number")
+    assert flags.readers == ("relay", "watch cpis-access", "watch cpis-number", "watch cpis")
     assert (flags.compact, flags.retention_ms) == (False, 396 * DAY)
     assert alerts.writers == ("watch cpis",)
 
