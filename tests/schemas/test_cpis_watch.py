@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hub.envelope import Envelope, traceparent
 from hub.watch import State
 from schemas.cpis_flag import FlagChanged
-from schemas.hospital_alert import AlertRaised
 from schemas.cpis_flag.memory import lapses
+from schemas.hospital_alert import AlertRaised
 from schemas.hospital_alert.watch import watch
 from schemas.hospital_attendance import AttendanceReported
 
