@@ -151,8 +151,8 @@ class Once:
                     self.outcome.delivered.extend(self._heard(agency.key, stream, door, one) for one in records)
                     continue
                 letters = [open_letter(self.catalog, record.value or b"", record.headers) for record in records]
-                for address, batch in _batches(letters, door.batch):
-                    made = render(self.catalog, stream, agency, door, batch, Run(1, self._clock()))
+                for address, number, batch in _batches(letters, door.batch):
+                    made = render(self.catalog, stream, agency, door, batch, Run(number, self._clock()))
                     fields = self._fields(agency.key, stream)
                     self.outcome.delivered.append(
                         Delivered(agency.key, name, address, door, fields, len(batch), made.body, made.suffix)
@@ -168,14 +168,14 @@ class Once:
         return (*grant.fields, *grant.coarse)
 
 
-def _batches(letters: Sequence[Letter], most: int) -> Iterable[tuple[str, list[Letter]]]:
-    """*letters* by address, in order, at most *most* to a batch."""
+def _batches(letters: Sequence[Letter], most: int) -> Iterable[tuple[str, int, list[Letter]]]:
+    """*letters* by address, in order, at most *most* to a batch; those of an address are numbered from 1."""
     by_address: dict[str, list[Letter]] = {}
     for letter in letters:
         by_address.setdefault(letter.envelope.address, []).append(letter)
     for address, ours in by_address.items():
-        for start in range(0, len(ours), most):
-            yield address, ours[start : start + most]
+        for number, start in enumerate(range(0, len(ours), most), 1):
+            yield address, number, ours[start : start + most]
 
 
 def write(outcome: Outcome, folder: Path) -> None:

@@ -66,8 +66,9 @@ def cpis_flag_as_xml(letters: Sequence[Letter], run: Run) -> Made:
             _record(_add(_add(file, "record"), "CP-ISRecord"), person, plans, authority)
             records |= {index: total for plan in plans for index in plan.letters}
     quantity.set("value", str(total))
+    file.text = "\n"  # a line for each record, so that a fault that is told by its line can be found
     for part in file:
-        part.tail = "\n"  # a line for each record, so that a fault that is told by its line can be found
+        part.tail = "\n"
     return Made(xml.render(upload_check.sound(file)), records=tuple(records[index] for index in range(len(letters))))
 
 

@@ -136,6 +136,9 @@ async def _on_kafka(settings: Settings, bootstrap: str) -> int:
         "HUB_TLS_CA": str(local.ca),
         "HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_URL": f"https://127.0.0.1:{port}/great_western_hospital/alerts",
         "HUB_SOCIAL_WORKER_HOSPITAL_ALERT_URL": f"https://127.0.0.1:{port}/social_worker/{{address}}",
+        "HUB_SOCIAL_WORKER_CPIS_ACCESS_NOTICE_URL": f"https://127.0.0.1:{port}/social_worker/{{address}}",
+        "HUB_SOCIAL_CARE_NHS_NUMBER_CHANGE_URL": f"https://127.0.0.1:{port}/social_care/numbers",
+        "HUB_CPIS_CPIS_FLAG_DOOR": "files",
     }
     made = await asyncio.to_thread(cluster.prepare, catalog, settings, bootstrap)
     step(f"{len(made)} topics made" if made else "every topic is there already")

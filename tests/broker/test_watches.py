@@ -30,9 +30,11 @@ from hub.watches.changelog import GROUP, changelog_of, prepare
 from hub.watches.process import membership
 from hub.watches.reconcile import Reconciled, reconcile
 from hub.watches.watching import unsealed
+from schemas.cpis_access import RecordAccessed
 from schemas.cpis_flag import FlagChanged
 from schemas.fields import nhs_number_check_digit_holds
 from schemas.hospital_attendance import AttendanceReported
+from schemas.nhs_number_change import NumberReplaced
 
 pytestmark = pytest.mark.broker
 
@@ -185,6 +187,17 @@ class World:
             self._alerts.setdefault(values["attendance_id"], []).append((papers, values))
         return self._alerts.get(attendance_id, [])
 
+    def said(self, stream: str, watch: str, number: str) -> list[dict[str, Any]]:
+        """What a watch has said of one NHS number."""
+        of = self.catalog.streams[stream]
+        found = []
+        for one in read_topic(self.bootstrap, of.topic):
+            values = self.catalog.codec(of).decode(one.record.value or b"")
+            named = values.get("nhs_number") or values.get("subject", {}).get("nhs_number")
+            if named == number and dict(one.record.headers)["ce_source"] == f"/watch/{watch}".encode():
+                found.append(values)
+        return found
+
     def remember_others(self, count: int) -> None:
         """Fill the changelog with what was said of *count* other people, so that there is something to recover."""
         remember = self.catalog.watches["cpis"].remember
@@ -308,6 +321,38 @@ def test_an_arrival_waits_for_the_backlog_of_flags(world: World) -> None:
     found = [world.alert(arrival) for arrival in arrivals]
     assert [alert["verdict"] for alert in found] == ["flagged"] * len(numbers)
     assert [alert["worker_id"] for alert in found] == ["SW-24"] * len(numbers)
+
+
+def test_a_flag_follows_the_number_that_took_its_place(world: World) -> None:
+    """A watch that emits what it keeps: the flag comes round once, and the local join finds it under the new number."""
+    old, new = world.nhs_number(), world.nhs_number()
+    world.say(old)
+    change = {"old": {"nhs_number": old}, "new": [new], "said_by": "cpis", "as_of": datetime.now(UTC)}
+    world.put(world.record("nhs_number_change", NumberReplaced.model_validate(change).model_dump())[1])
+
+    until(lambda: world.verdict(new) == "flagged", "flag under the new number")
+
+    assert world.verdict(old) == "flagged"
+    assert [values["subject"]["nhs_number"] for values in world.said("cpis_flag", "cpis-number", new)] == [new]
+
+
+def test_each_watch_has_its_own_of_one_topic(world: World) -> None:
+    """Three remember the same flags: a look at a record finds the worker as an arrival does, right behind the flag."""
+    numbers = [world.nhs_number() for _ in range(20)]
+    for number in numbers:
+        world.say(number)
+        look = {
+            "query_id": "Q",
+            "at": datetime.now(UTC),
+            "nhs_number": number,
+            "by": {},
+            "notified_at": datetime.now(UTC),
+        }
+        world.put(world.record("cpis_access", RecordAccessed.model_validate(look).model_dump())[1])
+
+    for number in numbers:
+        (notice,) = until(lambda: world.said("cpis_access_notice", "cpis-access", number), "a notice")  # noqa: B023
+        assert (notice["known"], notice["worker_id"]) == ("flagged", "SW-1")
 
 
 def test_without_nhs_number_it_is_unknown(world: World) -> None:
@@ -539,7 +584,8 @@ def test_the_process_opens_no_door(world: World) -> None:
 def test_topics_that_do_not_fit_are_refused_before_work(world: World) -> None:
     """Kept and judged topics with unlike partitions: the process does not start, and says which and why."""
     streams = {name: dataclasses.replace(one, version=98) for name, one in world.catalog.streams.items()}
-    catalog = dataclasses.replace(world.catalog, streams=streams)
+    watches = {"cpis": world.catalog.watches["cpis"]}
+    catalog = dataclasses.replace(world.catalog, streams=streams, watches=watches)
     for count, name in enumerate(("cpis_flag", "hospital_attendance", "hospital_alert"), 2):
         ensure_topics(world.bootstrap, [TopicWanted(streams[name].topic, count, 1, {})])
     with pytest.raises(CatalogError, match=r"cpis-flag\.v98 has 2, hospital-attendance\.v98 has 3"):

@@ -43,6 +43,9 @@ class Whole:
             HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_DOOR=door,
             HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_PORT=str(mllp.port),
             HUB_SOCIAL_WORKER_HOSPITAL_ALERT_URL=f"{https.url}/social_worker/{{address}}",
+            HUB_SOCIAL_WORKER_CPIS_ACCESS_NOTICE_URL=f"{https.url}/social_worker/{{address}}",
+            HUB_SOCIAL_CARE_NHS_NUMBER_CHANGE_URL=f"{https.url}/social_care/numbers",
+            HUB_CPIS_CPIS_FLAG_DOOR="files",
         )
         self.settings = self.hub.settings
         self.seconds_to_ready = 0.0

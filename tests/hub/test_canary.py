@@ -573,10 +573,10 @@ class Untouchable:
     hold = emit = caught_up = recall
 
 
-@pytest.mark.parametrize("name", ["cpis", "cpis-access", "cpis-number"])
-def test_a_watch_neither_keeps_nor_judges_a_canary(name, ours, keys, canaries):
+@pytest.mark.parametrize("watching", ["cpis", "cpis-access", "cpis-number"])
+def test_a_watch_neither_keeps_nor_judges_a_canary(watching, ours, keys, canaries):
     """Nothing is remembered of it and nothing emitted."""
-    watch = ours.watches[name]
+    watch = ours.watches[watching]
     kept, judged, emitted = (ours.streams[name] for name in (watch.keeps, watch.on, watch.emits))
     watching = Watching(
         watch=watch, kept=kept, judged=judged, emitted=emitted, wire=Wire(ours), keys=keys, ground=Untouchable()
