@@ -78,10 +78,11 @@ class Table:
                 continue
             try:
                 values[field.path] = field.read(text, column)
-            except NotUnderstood:
+            except NotUnderstood as fault:
                 if field.path not in self._doubtful:
                     raise
-                queries.append(Query(self._doubtful[field.path], column))
+                code = fault.code if fault.code == cells.SHORTENED else self._doubtful[field.path]
+                queries.append(Query(code, column))
         event, more = self._made(values)
         yield event
         yield from queries
@@ -124,7 +125,7 @@ def _field(facts: Mapping[str, Fact], path: str, columns: Columns, end: bool) ->
     elif fact.kind is int:
         read = cells.whole
     else:
-        read = _text
+        read = cells.text
     named = (columns,) if isinstance(columns, str) else columns
     return _Field(path, steps, named, read, not fact.optional, _within(facts, steps))
 
@@ -136,10 +137,6 @@ def _within(facts: Mapping[str, Fact], steps: tuple[str, ...]) -> str:
         if fact is not None and (fact.optional or fact.repeated):
             return ".".join(steps[:end])
     return ""
-
-
-def _text(text: str, place: str) -> str:
-    return text
 
 
 def _end(text: str, place: str) -> datetime:
