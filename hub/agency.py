@@ -119,4 +119,11 @@ class Agency(Shape):
     ] = "live"
     says: Annotated[Mapping[str, Saying], Field(description="What it says, line by line.")] = {}
     hears: Annotated[Mapping[str, Hearing], Field(description="How it takes what its policy grants.")] = {}
+    unneeded: Annotated[
+        Mapping[str, tuple[str, ...]],
+        Field(
+            description="CSV: files that its systems write too and that nobody here needs, each by the columns that "
+            "tell it; one that is sent all the same is refused whole, and not kept."
+        ),
+    ] = {}
     key: Annotated[str, Field(exclude=True, description="The folder's name; set by the catalog.")] = ""

@@ -99,6 +99,14 @@ def parse(data: bytes, saying: Saying) -> Iterator[Item]:
     return _rows(data, charset, saying.columns)
 
 
+def heading(data: bytes, saying: Saying) -> frozenset[str]:
+    """The names of a file's columns, in lower case, whichever they are; raises `Unreadable` as `parse` does."""
+    charset, data = _charset(data, saying.charset)
+    lines = _Lines(data, charset)
+    names, _ = _heading(csv.reader(lines, strict=True), lines)
+    return frozenset(map(str.casefold, names))
+
+
 def _charset(data: bytes, declared: str) -> tuple[str, bytes]:
     """
     How the bytes are to be read, and the bytes without their mark.
@@ -179,18 +187,7 @@ def _rows(data: bytes, charset: str, required: Sequence[str]) -> Iterator[Item]:
     """Every row with content as an Item; raises `Unreadable` where the rows cannot be told apart."""
     lines = _Lines(data, charset)
     reader = csv.reader(lines, strict=True)
-    names: list[str] = []
-    begins = 0
-    while not any(names):
-        cells = _next_row(reader, lines)
-        if cells is None:
-            raise Unreadable("csv.empty", "", "send a file with a heading")
-        names = [name.strip() for name in cells]
-        told = _SEP.fullmatch(",".join(names))
-        if told is not None:  # a spreadsheet's own line, which says by what the cells are parted; commas here
-            if told[1] not in ("", ","):
-                raise _delimiter()
-            begins, names = lines.end, []
+    names, begins = _heading(reader, lines)
     places = _places(names, required)
     columns, width = tuple(names), len(names)
     heading = data[begins : lines.end]
@@ -218,6 +215,23 @@ def _rows(data: bytes, charset: str, required: Sequence[str]) -> Iterator[Item]:
         else:
             message = Row(columns, places, cells, line)
         yield Item(heading + raw, None, message)
+
+
+def _heading(reader: Any, lines: _Lines) -> tuple[list[str], int]:
+    """The names of the columns, and the byte at which they begin; what lies above them is passed over."""
+    begins = 0
+    while True:
+        cells = _next_row(reader, lines)
+        if cells is None:
+            raise Unreadable("csv.empty", "", "send a file with a heading")
+        names = [name.strip() for name in cells]
+        told = _SEP.fullmatch(",".join(names))
+        if told is None and any(names):
+            return names, begins
+        if told is not None:  # a spreadsheet's own line, which says by what the cells are parted; commas here
+            if told[1] not in ("", ","):
+                raise _delimiter()
+            begins = lines.end
 
 
 def _next_row(reader: Any, lines: _Lines) -> list[str] | None:
