@@ -120,7 +120,7 @@ class Agency(Shape):
     says: Annotated[Mapping[str, Saying], Field(description="What it says, line by line.")] = {}
     hears: Annotated[Mapping[str, Hearing], Field(description="How it takes what its policy grants.")] = {}
     unneeded: Annotated[
-        Mapping[str, tuple[str, ...]],
+        Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]],
         Field(
             description="CSV: files that its systems write too and that nobody here needs, each by the columns that "
             "tell it; one that is sent all the same is refused whole, and not kept."

@@ -31,6 +31,7 @@ ADOPTIONS = Table(
         "matched": "perm_matched_date",
         "placed": "perm_placed_for_adoption_date",
         "placed_ffa": "perm_placed_ffa_cp_date",
+        "placed_foster_carer": "perm_placed_foster_carer_date",
         "reversed_on": "perm_decision_reversed_date",
         "reversal_reason": "perm_decision_reversed_reason",
         "ordered": "perm_permanence_order_date",

@@ -92,6 +92,11 @@ class AdoptionCaseChanged(Event):
     siblings_apart: Annotated[
         int | None, Field(ge=0, le=20, description="Siblings placed apart."), Sensitivity.SPECIAL
     ] = None
+    placed_foster_carer: Annotated[
+        Day | None,
+        Field(description="Placed with the foster carers who then became the adopters."),
+        Sensitivity.SPECIAL,
+    ] = None
 
     @model_validator(mode="after")
     def _one_after_another(self) -> Self:
