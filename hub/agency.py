@@ -15,6 +15,8 @@ HOLD_MANY = frozenset({"csv", "xml"})
 """The formats in which one file can hold many messages."""
 BY_FILE = frozenset({"files", "sftp", "mesh"})
 """The roads on which whole files go."""
+PSEUDONYM = "pseudonym"
+"""What a column may hold instead of a field: the recipient's own key of the child, the same in every file."""
 
 
 class Saying(Shape):
@@ -45,8 +47,18 @@ class Door(Shape):
     by: Annotated[Road, Field(description="The road on which it goes.")]
     columns: Annotated[
         Mapping[str, str | None],
-        Field(description="CSV: each column and the field that fills it; null for a column left empty."),
+        Field(
+            description="CSV: each column and the field that fills it; null for a column left empty, `pseudonym` for "
+            "the key under which this recipient alone hears of the child."
+        ),
     ] = {}
+    opened_in: Annotated[
+        Literal["spreadsheet", "machine"],
+        Field(
+            description="CSV: a spreadsheet, where what it would run as a formula gets an apostrophe before it; or a "
+            "machine only, where nothing is changed."
+        ),
+    ] = "spreadsheet"
     batch: Annotated[int, Field(ge=1, le=10_000, description="Files: how many messages one file holds at most.")] = 1
     every: Annotated[
         str | None,
@@ -107,4 +119,11 @@ class Agency(Shape):
     ] = "live"
     says: Annotated[Mapping[str, Saying], Field(description="What it says, line by line.")] = {}
     hears: Annotated[Mapping[str, Hearing], Field(description="How it takes what its policy grants.")] = {}
+    unneeded: Annotated[
+        Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]],
+        Field(
+            description="CSV: files that its systems write too and that nobody here needs, each by the columns that "
+            "tell it; one that is sent all the same is refused whole, and not kept."
+        ),
+    ] = {}
     key: Annotated[str, Field(exclude=True, description="The folder's name; set by the catalog.")] = ""

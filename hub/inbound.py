@@ -16,6 +16,9 @@ from hub.keys import Keys
 from hub.standing import Standing
 from hub.stream import Event, Stream, pick
 
+NOT_NEEDED = "file.not-needed"
+"""The code of a file that nobody here needs: nothing of it is kept, not even in quarantine (UK GDPR article 5(1))."""
+
 
 class Query(NamedTuple):
     """The event stands, and a person should look at *place* because of *code*."""
@@ -100,9 +103,25 @@ def read(line: Line, data: bytes, keys: Keys) -> Iterator[Outcome]:
             own_id = item.own_id if item.own_id else f"{whole}\x00{position}"
             yield from _one(line, item, position, own_id, keys)
     except Unreadable as fault:
+        told = _misplaced(line, data) if fault.code == "csv.column-missing" else None
+        fault = told or fault
         yield Refusal(-1, fault.code, fault.place, fault.mend, data, readable=False)
     except Exception as error:  # noqa: BLE001  a reader that trips must not stop the line; its kind is told
         yield Refusal(-1, _kind(error), _where(error), "", data, readable=False)
+
+
+def _misplaced(line: Line, data: bytes) -> Unreadable | None:
+    """What to say of a file that is not of *line* but of another of the agency's, or that nobody here needs at all."""
+    have = formats.heading(data, line.agency.says[line.name])
+    others = {name: one.columns for name, one in line.agency.says.items() if one.format == "csv" and one.columns}
+    for files, code, mend in (
+        (others, "csv.other-line", "put it into the folder of that line"),
+        (line.agency.unneeded, NOT_NEEDED, "nobody here needs this file: do not send it; it is not kept"),
+    ):
+        fitting = [name for name, columns in files.items() if have >= {column.casefold() for column in columns}]
+        if fitting:
+            return Unreadable(code, max(fitting, key=lambda name: len(files[name])), mend)
+    return None
 
 
 def own_id(line: Line, data: bytes) -> str | None:

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from hub.catalog import Catalog
 from hub.envelope import Record, stamp
-from hub.inbound import Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
+from hub.inbound import NOT_NEEDED, Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
 from hub.keys import Keys
 from hub.log import note
 from hub.topology import quarantine_of
@@ -28,6 +28,8 @@ Commit = Callable[[Sequence[Record]], Awaitable[None]]
 Clock = Callable[[], datetime]
 Wall = Callable[[], Awaitable[Collection[Identifier]]]
 """The identifiers that adoption orders closed, all that were committed before the call; raises TransportError."""
+UNKEPT = frozenset({CLOSED, NOT_NEEDED})
+"""The refusals of which nothing is kept, neither in quarantine nor in the sender's folder."""
 PLAIN = re.compile(r"[^A-Za-z0-9_.,:/\[\]() \-]")
 
 
@@ -136,7 +138,7 @@ class Intake:
 
     def _records(self, line: Line, outcome: Outcome, now: datetime) -> list[Record]:
         if isinstance(outcome, Refusal):
-            return [] if outcome.code == CLOSED else [self._quarantined(line, outcome, now)]
+            return [] if outcome.code in UNKEPT else [self._quarantined(line, outcome, now)]
         if not isinstance(outcome, Understood):
             return []
         values, source = outcome.event.model_dump(), f"/{line.agency.key}/{line.name}"
@@ -174,7 +176,7 @@ def _answer(outcomes: Sequence[Outcome]) -> Answer:
         place=plain(first.place),
         mend=first.mend,
         readable=first.readable or len(outcomes) > 1,
-        kept=first.code != CLOSED,
+        kept=first.code not in UNKEPT,
     )
 
 
@@ -192,5 +194,5 @@ def _note(line: Line, outcomes: Sequence[Outcome], answer: Answer) -> None:
     )
     reasons = Counter(plain(one.code) for one in outcomes if isinstance(one, Refusal))
     for code, count in reasons.most_common(5):
-        what = "refused, and nothing of it kept" if code == CLOSED else "refused, and kept in quarantine"
+        what = "refused, and nothing of it kept" if code in UNKEPT else "refused, and kept in quarantine"
         note("gateway", what, agency=line.agency.key, line=line.name, code=code, count=count)

@@ -150,7 +150,10 @@ class Once:
                 if door.by == "kafka":
                     self.outcome.delivered.extend(self._heard(agency.key, stream, door, one) for one in records)
                     continue
-                letters = [open_letter(self.catalog, record.value or b"", record.headers) for record in records]
+                letters = [
+                    open_letter(self.catalog, record.value or b"", record.headers, (record.key or b"").decode())
+                    for record in records
+                ]
                 for address, number, batch in _batches(letters, door.batch):
                     made = render(self.catalog, stream, agency, door, batch, Run(number, self._clock()))
                     fields = self._fields(agency.key, stream)

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from hub.agency import Agency, Door
+from hub.agency import PSEUDONYM, Agency, Door
 from hub.avro import bare, leaves_of, schema_of
 from hub.case import Case
 from hub.catalog import Catalog
@@ -56,10 +56,16 @@ class Made(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """What an agency may hear of one event: *values* hold granted fields only, *envelope* the recipient's papers."""
+    """
+    What an agency may hear of one event: *values* hold granted fields only, *envelope* the recipient's papers.
+
+    *subject* is the pseudonym under which this recipient, and no other, hears of the child: the same every time, and
+    nothing by which anybody else could find one.
+    """
 
     values: Mapping[str, Any]
     envelope: Envelope
+    subject: str = ""
 
 
 class Rendered(NamedTuple):
@@ -162,9 +168,9 @@ def _routes(catalog: Catalog, stream: Stream, keys: Keys) -> Iterator[Route]:
             yield Route(catalog, stream, agency, policy, keys)
 
 
-def open_letter(catalog: Catalog, value: bytes, headers: Headers) -> Letter:
-    """Read a recipient topic's record with the schema it was written with, into Python's types."""
-    return Letter(catalog.lock.codec(value).decode(value), Envelope.from_headers(headers))
+def open_letter(catalog: Catalog, value: bytes, headers: Headers, subject: str = "") -> Letter:
+    """Read a recipient topic's record, whose key is *subject*, with the schema it was written with."""
+    return Letter(catalog.lock.codec(value).decode(value), Envelope.from_headers(headers), subject)
 
 
 def render(
@@ -173,15 +179,17 @@ def render(
     """
     *letters* as the bytes that go through *door*.
 
-    Only CSV and XML hold more than one letter; an agency's own `<stream>_as_<format>` is used where it has one: one for
-    XML is given all *letters* and the *run*, and returns what was `Made`.
+    Only CSV and XML hold more than one letter. An agency's own `<stream>_as_<format>` is used where it has one: one for
+    XML is given all *letters* and the *run*, and returns what was `Made`; one for CSV is given a letter, and returns
+    its values in the partner's own codes, from which the door's columns are filled.
     """
     own = catalog.renderer(agency.key, f"{stream.name}_as_{door.format}")
     made = Made(b"")
     if door.format == "csv":
         from hub.formats import csv  # noqa: PLC0415  the relay, which imports this module, renders no CSV
 
-        made = Made(csv.render([letter.values for letter in letters], door.columns))
+        rows = [{**(own(letter) if own else letter.values), PSEUDONYM: letter.subject} for letter in letters]
+        made = Made(csv.render(rows, door.columns, opened_in=door.opened_in))
     elif own is not None and door.format == "xml":
         made = own(letters, run)
     elif own is not None:

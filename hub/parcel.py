@@ -72,7 +72,7 @@ def pack_all(
 
 def _open(row: Entry, catalog: Catalog, keys: Keys) -> Letter:
     headers, value = from_payload(keys.unseal("ledger", row.payload, row.message_id))
-    return open_letter(catalog, value, headers)
+    return open_letter(catalog, value, headers, row.subject)
 
 
 def code_of(error: Exception) -> str:

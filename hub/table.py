@@ -19,13 +19,18 @@ Columns = str | tuple[str, ...]
 
 
 class _Field(NamedTuple):
-    """One field and where it stands; *steps* leads to it through records (names) and lists (numbers)."""
+    """
+    One field and where it stands; *steps* leads to it through records (names) and lists (numbers).
+
+    *within* is the path of the record that it belongs to and that may be absent as a whole; empty where there is none.
+    """
 
     path: str
     steps: tuple[str, ...]
     columns: tuple[str, ...]
     read: Callable[[str, str], Any]
     needed: bool
+    within: str
 
 
 class Table:
@@ -33,9 +38,9 @@ class Table:
     The columns of one kind of table, by the field that each fills: `{"child.born": "DOB", "parents.0.name": …}`.
 
     A cell is read as its field's type wants it: days, times, numbers, yes and no as `hub.formats.cells` reads
-    them. A blank cell leaves its field out, and is refused where the field cannot be; a record of which nothing is
-    left is left out too. *doubtful* names fields that the event can do without, each with the code of the query
-    that stands in for a value that does not fit; *ends* names the instants that end something.
+    them. A blank cell leaves its field out, and is refused where the field cannot be; a record that can be absent and
+    of which nothing is filled in is left out whole. *doubtful* names fields that the event can do without, each with
+    the code of the query that stands in for a value that does not fit; *ends* names the instants that end something.
     """
 
     def __init__(
@@ -68,19 +73,25 @@ class Table:
             column = next((one for one in field.columns if row[one]), field.columns[0])
             text = row[column]
             if not text:
-                if field.needed:
+                if field.needed and not (field.within and self._blank(row, field.within, values)):
                     raise NotUnderstood("cell.blank", column, "fill it in")
                 continue
             try:
                 values[field.path] = field.read(text, column)
-            except NotUnderstood:
+            except NotUnderstood as fault:
                 if field.path not in self._doubtful:
                     raise
-                queries.append(Query(self._doubtful[field.path], column))
+                code = fault.code if fault.code == cells.SHORTENED else self._doubtful[field.path]
+                queries.append(Query(code, column))
         event, more = self._made(values)
         yield event
         yield from queries
         yield from more
+
+    def _blank(self, row: Row, record: str, values: Mapping[str, Any]) -> bool:
+        """Whether nothing of a record is filled in, nor given."""
+        parts = [field for field in self._fields if field.path.startswith(f"{record}.")]
+        return not any(field.path in values or any(row[one] for one in field.columns) for field in parts)
 
     def _made(self, values: dict[str, Any]) -> tuple[Event, list[Query]]:
         """The event; where only doubtful fields do not fit, without them."""
@@ -114,12 +125,18 @@ def _field(facts: Mapping[str, Fact], path: str, columns: Columns, end: bool) ->
     elif fact.kind is int:
         read = cells.whole
     else:
-        read = _text
-    return _Field(path, steps, (columns,) if isinstance(columns, str) else columns, read, not fact.optional)
+        read = cells.text
+    named = (columns,) if isinstance(columns, str) else columns
+    return _Field(path, steps, named, read, not fact.optional, _within(facts, steps))
 
 
-def _text(text: str, place: str) -> str:
-    return text
+def _within(facts: Mapping[str, Fact], steps: tuple[str, ...]) -> str:
+    """The path of the innermost record above a field that may be absent, or that is one of a list."""
+    for end in range(len(steps) - 1, 0, -1):
+        fact = facts.get(".".join(step for step in steps[:end] if not step.isdigit()))
+        if fact is not None and (fact.optional or fact.repeated):
+            return ".".join(steps[:end])
+    return ""
 
 
 def _end(text: str, place: str) -> datetime:

@@ -151,6 +151,24 @@ def _upn(value: str) -> str:
     return upn.upper()
 
 
+def _uln(value: str) -> str:
+    if not _digits(value, 10):
+        raise PydanticCustomError("uln_form", "a unique learner number is ten digits")
+    rest = sum(int(digit) * weight for digit, weight in zip(value[:9], range(10, 1, -1), strict=True)) % 11
+    if rest == 0 or 10 - rest != int(value[9]):
+        raise PydanticCustomError("uln_check_digit", "not a possible unique learner number; leave it out")
+    return value
+
+
+def _dfe_number(value: str) -> str:
+    number = value.replace("/", "").replace(" ", "")
+    if not _digits(number, 7):
+        raise PydanticCustomError(
+            "dfe_number_form", "a DfE number is the authority's three digits and the school's four"
+        )
+    return number
+
+
 def _urn(value: str) -> str:
     if not _digits(value, 6):
         raise PydanticCustomError("urn_form", "a school's URN is six digits")
@@ -174,6 +192,12 @@ NhsNumber = Annotated[str, AfterValidator(_nhs_number)]
 
 Upn = Annotated[str, AfterValidator(_upn)]
 """A unique pupil number by its form; ask `upn_check_letter_holds` for a query, since many real ones fail it."""
+
+Uln = Annotated[str, AfterValidator(_uln)]
+"""A unique learner number (Learning Records Service): modulus 11, weights 10 to 2, and 10 less the remainder."""
+
+DfeNumber = Annotated[str, AfterValidator(_dfe_number)]
+"""An establishment by seven digits, authority and school: 866 4001, also written 866/4001."""
 
 Urn = Annotated[str, AfterValidator(_urn)]
 """A school's unique reference number in Get Information About Schools."""

@@ -1,205 +1,26 @@
-"""What children's social care says: three extracts and a status of its own, in README.md, and four files of SSDA903."""
+"""What children's social care says: extracts and a status of its own, tables of the SSD, and files of SSDA903."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from connectors.social_care.extracts import DEMOGRAPHICS, FLAGS, PLANS
+from connectors.social_care.ssd import ADOPTIONS, ORDERS, PERSON
+from connectors.social_care.ssda903 import AD1, ADOPTED, EPISODES, HEADER, PLACED, SEXES
 from connectors.social_care.status import SharingStatus
-from hub.errors import NotUnderstood
+from hub.errors import NotForUs, NotUnderstood
 from hub.formats.csv import Row
 from hub.inbound import Query
 from hub.stream import Event
-from hub.table import Table
 from schemas.adoption_case import AdoptionCaseChanged
-from schemas.child_demographics import DemographicsChanged
-from schemas.cpis_flag import FlagChanged
 from schemas.fields import upn_check_letter_holds
 from schemas.looked_after_child import LookedAfterRecorded
 from schemas.sharing_status import SharingStatusRecorded
 
-PLANS: Mapping[str, str] = {"CPP": "child_protection", "LAC": "looked_after", "UCP": "unborn_child_protection"}
-"""The three cohorts as CP-IS abbreviates them (DCB1609)."""
-
-ORDERS: Mapping[str, str] = {
-    "adoption": "adoption",
-    "sgo": "special_guardianship",
-    "special guardianship order": "special_guardianship",
-    "cao": "child_arrangements",
-    "ro": "child_arrangements",
-    "cao/ro": "child_arrangements",
-}
-"""SSD `perm_permanence_order_type`."""
-
-SEXES: Mapping[str, str] = {"1": "M", "2": "F", "M": "M", "F": "F", "U": "U"}
-"""SSDA903 SEX: 1 and 2 until 2024, letters since."""
-
-ADOPTED = frozenset({"E11", "E12"})
-"""SSDA903 REC: adopted, unopposed or with consent dispensed with; the episode's last day is that of the order."""
-
 OTHER_NUMBERS = "adoption.other-numbers"
 """These files know no NHS number and no UPN: somebody must say, by a sharing status, that those are closed too."""
-
-FLAGS = Table(
-    FlagChanged,
-    {
-        "subject.nhs_number": "NHS_NUMBER",
-        "subject.local_id": "CHILD_ID",
-        "subject.surname": "SURNAME",
-        "subject.forename": "FORENAME",
-        "subject.born": "DOB",
-        "plan": "PLAN",
-        "started": "STARTED",
-        "ended": "ENDED",
-        "deleted": "DELETED",
-        "authority.name": "AUTHORITY",
-        "authority.ods_code": "ODS_CODE",
-        "authority.office_phone": "OFFICE_PHONE",
-        "authority.emergency_phone": "EMERGENCY_PHONE",
-        "worker_id": "WORKER_ID",
-    },
-    ends=("ended",),
-)
-
-ADOPTIONS = Table(
-    AdoptionCaseChanged,
-    {
-        "child.local_id": "perm_person_id",
-        "child.surname": "pers_surname",
-        "child.forename": "pers_forename",
-        "child.born": "pers_dob",
-        "decided": "perm_adm_decision_date",
-        "ffa_decided": "perm_ffa_cp_decision_date",
-        "placement_order": "perm_placement_order_date",
-        "matched": "perm_matched_date",
-        "placed": "perm_placed_for_adoption_date",
-        "placed_ffa": "perm_placed_ffa_cp_date",
-        "reversed_on": "perm_decision_reversed_date",
-        "reversal_reason": "perm_decision_reversed_reason",
-        "ordered": "perm_permanence_order_date",
-        "order_type": "perm_permanence_order_type",
-        "adopted_by_foster_carer": "perm_adopted_by_carer_flag",
-        "adopters": "perm_number_of_adopters",
-        "adopters_sex": "perm_adopter_sex",
-        "adopters_legal_status": "perm_adopter_legal_status",
-        "siblings_group": "perm_part_of_sibling_group",
-        "siblings_together": "perm_siblings_placed_together",
-        "siblings_apart": "perm_siblings_placed_apart",
-    },
-    doubtful={
-        "reversal_reason": "code.unknown",
-        "adopters_sex": "code.unknown",
-        "adopters_legal_status": "code.unknown",
-    },
-)
-
-DEMOGRAPHICS = Table(
-    DemographicsChanged,
-    {
-        "child.nhs_number": "NHS_NUMBER",
-        "child.upn": "UPN",
-        "child.local_id": "CHILD_ID",
-        "child.surname": "SURNAME",
-        "child.forename": "FORENAME",
-        "child.preferred_forename": "PREFERRED_FORENAME",
-        "child.sex": "SEX",
-        "child.born": "DOB",
-        "child.address.line_1": "ADDRESS_1",
-        "child.address.line_2": "ADDRESS_2",
-        "child.address.line_3": "ADDRESS_3",
-        "child.address.town": "TOWN",
-        "child.address.county": "COUNTY",
-        "child.address.postcode": "POSTCODE",
-        "child.ethnicity": "ETHNICITY",
-        "child.ethnicity_description": "ETHNICITY_DESCRIPTION",
-        "child.restricted": "RESTRICTED",
-        "school.urn": "SCHOOL_URN",
-        "school.name": "SCHOOL_NAME",
-        "school.dfe_number": "DFE_NUMBER",
-        "school.year_group": "YEAR_GROUP",
-        "school.started": "SCHOOL_STARTED",
-    },
-    # `restricted` too: what is neither yes nor no is not known, and the seal keeps such a record from everyone
-    doubtful={
-        "child.nhs_number": "nhs-number.invalid",
-        "child.upn": "upn.form",
-        "child.sex": "code.unknown",
-        "child.address.postcode": "postcode.form",
-        "child.ethnicity": "code.unknown",
-        "child.restricted": "restricted.unknown",
-        "school.urn": "school-urn.form",
-        "school.dfe_number": "dfe-number.form",
-    },
-)
-
-HEADER = Table(
-    LookedAfterRecorded,
-    {
-        "child.local_id": "CHILD",
-        "child.sex": "SEX",
-        "child.born": "DOB",
-        "child.ethnicity": "ETHNIC",
-        "child.upn": "UPN",
-        "child.mother": "MOTHER",
-        "child.mothers_child_born": "MC_DOB",
-    },
-    doubtful={"child.sex": "code.unknown", "child.ethnicity": "code.unknown", "child.upn": "upn.form"},
-)
-
-EPISODES = Table(
-    LookedAfterRecorded,
-    {
-        "child.local_id": "CHILD",
-        "episode.started": "DECOM",
-        "episode.reason_started": "RNE",
-        "episode.legal_status": "LS",
-        "episode.need": "CIN",
-        "episode.placement": "PLACE",
-        "episode.provider": "PLACE_PROVIDER",
-        "episode.ended": "DEC",
-        "episode.reason_ended": "REC",
-        "episode.reason_changed": "REASON_PLACE_CHANGE",
-        "episode.home_postcode": "HOME_POST",
-        "episode.placement_postcode": "PL_POST",
-        "episode.ofsted_urn": "URN",
-    },
-    doubtful={
-        "episode.provider": "code.unknown",
-        "episode.reason_ended": "code.unknown",
-        "episode.reason_changed": "code.unknown",
-        "episode.home_postcode": "postcode.form",
-        "episode.placement_postcode": "postcode.form",
-        "episode.ofsted_urn": "ofsted-urn.form",
-    },
-)
-
-PLACED = Table(
-    AdoptionCaseChanged,
-    {
-        "child.local_id": "CHILD",
-        "child.born": "DOB",
-        "decided": "DATE_PLACED",
-        "reversed_on": "DATE_PLACED_CEASED",
-        "reversal_reason": "REASON_PLACED_CEASED",
-    },
-    doubtful={"reversal_reason": "code.unknown"},
-)
-
-AD1 = Table(
-    AdoptionCaseChanged,
-    {
-        "child.local_id": "CHILD",
-        "child.born": "DOB",
-        "decided": "DATE_INT",
-        "matched": "DATE_MATCH",
-        "adopted_by_foster_carer": "FOSTER_CARE",
-        "adopters": "NB_ADOPTR",
-        "adopters_sex": "SEX_ADOPTR",
-        "adopters_legal_status": "LS_ADOPTR",
-    },
-    doubtful={"adopters_sex": "code.unknown", "adopters_legal_status": "code.unknown"},
-)
 
 
 def flags(row: Row) -> Iterator[Event | Query]:
@@ -226,7 +47,22 @@ def adoptions(row: Row) -> Iterator[Event | Query]:
 def demographics(row: Row) -> Iterator[Event | Query]:
     """Who a child is, where they live and learn, and whether the record is restricted."""
     yield from DEMOGRAPHICS.event(row)
-    yield from _doubtful_upn(row)
+    yield from _doubtful_upn(row, "UPN")
+
+
+def ssd_person(row: Row) -> Iterator[Event | Query]:
+    """
+    Which NHS number, UPN and case number are of one child (SSD `ssd_person`).
+
+    The table cannot say whether the record is restricted, so nobody hears of what comes of it: it serves the hub's own
+    matching. Of a child who is not born yet there is no number, and of one who died nobody is to be written to.
+    """
+    if not row["pers_dob"] and row["pers_expected_dob"]:
+        raise NotForUs("person.unborn")
+    if row["pers_death_date"]:
+        raise NotForUs("person.died")
+    yield from PERSON.event(row)
+    yield from _doubtful_upn(row, "pers_upn")
 
 
 def ssda903_header(row: Row) -> Iterator[Event | Query]:
@@ -237,7 +73,7 @@ def ssda903_header(row: Row) -> Iterator[Event | Query]:
     if row["SEX"] in SEXES:
         given["child.sex"] = SEXES[row["SEX"]]
     yield from HEADER.event(row, given)
-    yield from _doubtful_upn(row)
+    yield from _doubtful_upn(row, "UPN")
 
 
 def ssda903_episodes(row: Row) -> Iterator[Event | Query]:
@@ -278,8 +114,8 @@ def ssda903_ad1(row: Row) -> Iterator[Event | Query]:
     yield from AD1.event(row, {"adoption_decided": True})
 
 
-def _doubtful_upn(row: Row) -> Iterator[Query]:
+def _doubtful_upn(row: Row, column: str) -> Iterator[Query]:
     """Many real numbers fail their check letter: refusing them would lose the child (DfE, UPN guide)."""
-    upn = row["UPN"].upper()
+    upn = row[column].upper()
     if len(upn) == 13 and not upn_check_letter_holds(upn):
-        yield Query("upn.check-letter", "UPN")
+        yield Query("upn.check-letter", column)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from hub.agency import BY_FILE, HOLD_MANY, Agency, Door, Hearing, Saying
+from hub.agency import BY_FILE, HOLD_MANY, PSEUDONYM, Agency, Door, Hearing, Saying
 from hub.catalog import Catalog, folder_of
 from hub.check.streams import unknown
 from hub.document import Document, Finding, near
@@ -67,6 +67,8 @@ def _door(door: Door, document: Document, at: Place) -> Iterator[Finding]:
         yield document.finding(at, "a CSV needs its columns", "write `columns`, in the partner's order")
     if door.format != "csv" and door.columns:
         yield document.finding((*at, "columns"), "only CSV has columns", "take them out")
+    if door.format != "csv" and door.opened_in != "spreadsheet":
+        yield document.finding((*at, "opened_in"), "only CSV is opened in spreadsheets", "take it out")
     whole = door.by in BY_FILE and door.format in HOLD_MANY
     for word, said in (("batch", door.batch > 1), ("every", door.every), ("numbered", door.numbered)):
         if said and not whole:
@@ -78,7 +80,7 @@ def _door(door: Door, document: Document, at: Place) -> Iterator[Finding]:
 
 def _granted(hearing: Hearing, grant: Grant, stream: Stream, document: Document, at: Place) -> Iterator[Finding]:
     """Doors and addresses use granted fields only, and fields that are one value."""
-    granted = {*grant.fields, *grant.coarse}
+    granted = {*grant.fields, *grant.coarse, PSEUDONYM}
     facts = {fact.name: fact for fact in stream.facts()}
     listed = tuple(fact.name for fact in facts.values() if fact.repeated)
 

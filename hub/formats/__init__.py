@@ -17,6 +17,13 @@ class Item(NamedTuple):
     message: Any
 
 
+def heading(data: bytes, saying: Saying) -> frozenset[str]:
+    """The names of a CSV file's columns, in lower case; raises `Unreadable` where it has none that can be read."""
+    module = import_module("hub.formats.csv")
+    names: frozenset[str] = module.heading(data, saying)
+    return names
+
+
 def parse(data: bytes, saying: Saying) -> Iterator[Item]:
     """
     Read *data* by the format of a line.

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from hub.errors import NotUnderstood
 
+SHORTENED = "number.shortened"
+
 LONDON = ZoneInfo("Europe/London")
 
 _DAY = re.compile(r"(?:(\d{4})-(\d\d?)-(\d\d?)|(\d\d?)/(\d\d?)/(\d{4}))", re.ASCII)
@@ -16,6 +18,8 @@ _TIME = re.compile(r"[ T](\d\d?):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?
 _TRUTH = {"y": True, "yes": True, "true": True, "t": True, "1": True, "1.0": True} | {
     "n": False, "no": False, "false": False, "f": False, "0": False, "0.0": False,
 }  # fmt: skip
+_SERIAL = re.compile(r"[1-9]\d{4}(?:\.\d+)?", re.ASCII)
+_SHORTENED = re.compile(r"[+-]?\d(?:\.\d+)?E[+-]?\d{1,3}", re.ASCII | re.IGNORECASE)
 _WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?", re.ASCII)
 
 
@@ -23,7 +27,8 @@ def day(text: str, place: str) -> date:
     """
     A calendar day: 2012-06-01 or 01/06/2012, day first; the midnight that databases append is no part of it.
 
-    Raises `NotUnderstood` at *place* for anything else: a year of two digits, a number of a spreadsheet.
+    Raises `NotUnderstood` at *place* for anything else, such as a year of two digits; a spreadsheet's own number of a
+    day has a code of its own, since it is mended in another way.
     """
     found = _DAY.match(text)
     if found is not None and (found.end() == len(text) or _MIDNIGHT.fullmatch(text, found.end())):
@@ -31,6 +36,9 @@ def day(text: str, place: str) -> date:
             return _day(found)
         except ValueError:
             pass
+    if _SERIAL.fullmatch(text):
+        mend = "a spreadsheet's own number of a day: format the column as a date, DD/MM/YYYY, and save it again"
+        raise NotUnderstood("day.serial", place, mend)
     raise NotUnderstood("day.form", place, "write a day as DD/MM/YYYY or YYYY-MM-DD")
 
 
@@ -80,6 +88,19 @@ def whole(text: str, place: str) -> int:
     if found is None:
         raise NotUnderstood("number.form", place, "write a whole number in digits")
     return int(found[1])
+
+
+def text(text: str, place: str) -> str:
+    """
+    Text as it stands.
+
+    Raises `NotUnderstood` at *place* for a number that a spreadsheet has shortened: 9.99E+09 was an NHS number whose
+    last digits are in the file no more, and whoever read it as one would find another child, or none.
+    """
+    if _SHORTENED.fullmatch(text):
+        mend = "a spreadsheet has shortened this number and lost its digits: format the column as text, export it again"
+        raise NotUnderstood(SHORTENED, place, mend)
+    return text
 
 
 def _day(found: re.Match[str]) -> date:

@@ -2,9 +2,10 @@
 CSV: tables as spreadsheets and management information systems really write them, and as partners' imports take them.
 
 Reading follows RFC 4180 with a heading, and is strict where leniency could put a value in the wrong column: a row
-with too many or too few cells is refused alone, quotes that do not match refuse the whole file, because the rows
-behind them can no longer be told from text. What a row means is the agency's business: a row of instructions below
-the heading, say, is a row like any other here.
+with too many or too few cells is refused alone, also where what is too many is blank, since a comma within a cell
+looks like that too; quotes that do not match refuse the whole file, because the rows behind them can no longer be told
+from text. What a row means is the agency's business: a row of instructions below the heading, say, is a row like any
+other here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from hub.agency import Saying
 from hub.errors import Unreadable
@@ -27,6 +28,8 @@ MOST_COLUMNS = 300
 MOST_CHARACTERS = 20_000  # in one cell; also the longest text an event may hold
 MOST_LINES = 4 * MOST_ROWS  # blank lines and lines within cells cost time too
 
+_MARK = b"\xef\xbb\xbf"
+_SEP = re.compile(r"\"?sep=(.?)\"?,*", re.IGNORECASE)
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _UTF8_PAIR = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
@@ -37,8 +40,16 @@ _NOT_IN_UK_TEXT = re.compile(
 )
 
 
+_MARKED = re.compile(r"'[+-]?[0-9][0-9 ./:()-]*", re.ASCII)
+
+
 class Row:
-    """One row: cells by column name, whatever the case of the name; blank where blank, absent, or no such column."""
+    """
+    One row: cells by column name, whatever the case of the name; blank where blank, absent, or no such column.
+
+    An apostrophe before what is else a number, a telephone or a day is how spreadsheets, and those who write for them,
+    mark it as text; it is no part of it.
+    """
 
     __slots__ = ("_cells", "_places", "columns", "line")
 
@@ -50,7 +61,10 @@ class Row:
 
     def __getitem__(self, column: str) -> str:
         place = self._places.get(column.casefold())
-        return "" if place is None else self._cells[place].strip()
+        if place is None:
+            return ""
+        cell = self._cells[place].strip()
+        return cell[1:] if cell.startswith("'") and _MARKED.fullmatch(cell) else cell
 
     def __contains__(self, column: object) -> bool:
         return isinstance(column, str) and column.casefold() in self._places
@@ -85,6 +99,14 @@ def parse(data: bytes, saying: Saying) -> Iterator[Item]:
     return _rows(data, charset, saying.columns)
 
 
+def heading(data: bytes, saying: Saying) -> frozenset[str]:
+    """The names of a file's columns, in lower case, whichever they are; raises `Unreadable` as `parse` does."""
+    charset, data = _charset(data, saying.charset)
+    lines = _Lines(data, charset)
+    names, _ = _heading(csv.reader(lines, strict=True), lines)
+    return frozenset(map(str.casefold, names))
+
+
 def _charset(data: bytes, declared: str) -> tuple[str, bytes]:
     """
     How the bytes are to be read, and the bytes without their mark.
@@ -97,8 +119,9 @@ def _charset(data: bytes, declared: str) -> tuple[str, bytes]:
         raise Unreadable("csv.too-large", "", f"send at most {MOST_BYTES // 1_000_000} MB in one file")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise Unreadable("csv.utf-16", "", "save the file as CSV UTF-8, not as Unicode text")
-    marked = data.startswith(b"\xef\xbb\xbf")
-    data = data[3:] if marked else data
+    marked = data.startswith(_MARK)
+    while data.startswith(_MARK):  # a program that marks what another had marked already
+        data = data[len(_MARK) :]
     if b"\0" in data:
         raise Unreadable("csv.nul", f"byte {data.index(0)}", "save the file as CSV UTF-8")
     try:
@@ -135,6 +158,10 @@ def _too_many_rows() -> Unreadable:
     return Unreadable("csv.too-many-rows", "", f"send at most {MOST_ROWS} rows in one file")
 
 
+def _delimiter() -> Unreadable:
+    return Unreadable("csv.delimiter", "line 1", "part the cells by commas")
+
+
 class _Lines:
     """The physical lines of a file, decoded one by one, with a tally of where the reader is."""
 
@@ -160,15 +187,10 @@ def _rows(data: bytes, charset: str, required: Sequence[str]) -> Iterator[Item]:
     """Every row with content as an Item; raises `Unreadable` where the rows cannot be told apart."""
     lines = _Lines(data, charset)
     reader = csv.reader(lines, strict=True)
-    names: list[str] = []
-    while not any(names):
-        cells = _next_row(reader, lines)
-        if cells is None:
-            raise Unreadable("csv.empty", "", "send a file with a heading")
-        names = [name.strip() for name in cells]
+    names, begins = _heading(reader, lines)
     places = _places(names, required)
     columns, width = tuple(names), len(names)
-    heading = data[: lines.end]
+    heading = data[begins : lines.end]
     heading = heading if heading.endswith((b"\r", b"\n")) else heading + b"\n"
     suspect = _CONTROL.search(data) is not None
     while True:
@@ -195,6 +217,23 @@ def _rows(data: bytes, charset: str, required: Sequence[str]) -> Iterator[Item]:
         yield Item(heading + raw, None, message)
 
 
+def _heading(reader: Any, lines: _Lines) -> tuple[list[str], int]:
+    """The names of the columns, and the byte at which they begin; what lies above them is passed over."""
+    begins = 0
+    while True:
+        cells = _next_row(reader, lines)
+        if cells is None:
+            raise Unreadable("csv.empty", "", "send a file with a heading")
+        names = [name.strip() for name in cells]
+        told = _SEP.fullmatch(",".join(names))
+        if told is None and any(names):
+            return names, begins
+        if told is not None:  # a spreadsheet's own line, which says by what the cells are parted; commas here
+            if told[1] not in ("", ","):
+                raise _delimiter()
+            begins = lines.end
+
+
 def _next_row(reader: Any, lines: _Lines) -> list[str] | None:
     """The next row of *reader* (a `csv.reader`, whose type has no public name), or None at the end."""
     line = lines.count + 1
@@ -215,7 +254,7 @@ def _places(names: Sequence[str], required: Sequence[str]) -> dict[str, int]:
     if len(names) > MOST_COLUMNS:
         raise Unreadable("csv.too-many-columns", "line 1", f"send at most {MOST_COLUMNS} columns")
     if len(names) == 1 and re.search(r"[;\t|]", names[0]):
-        raise Unreadable("csv.delimiter", "line 1", "part the cells by commas")
+        raise _delimiter()
     known = {column.casefold(): column for column in required}
     places: dict[str, int] = {}
     for place, name in enumerate(names):
@@ -244,26 +283,41 @@ def _look_for_swallowed_rows(cells: Sequence[str], width: int, place: str) -> No
             raise Unreadable("csv.quote-swallowed", place, "close the quote that is opened in this row")
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four: full width
+# What begins a formula: = + - @, their full-width and small forms, and the minus sign; and behind what one can begin.
+_FORMULA = re.compile(
+    "(^|[;|\n])"
+    '((?:[^\\S\n]|["\u200b\u2060\ufeff])*)'
+    "([=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212][^;|\n]*)"
+)
 _DIGITS = re.compile(r"[+-]?[0-9][0-9 ().-]*")
 _CONTROL_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]+")
 
 
-def render(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str | None]) -> bytes:
+def render(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str | None],
+    *,
+    opened_in: Literal["spreadsheet", "machine"] = "spreadsheet",
+) -> bytes:
     """
     Write *rows* (nested values) under *columns* (heading to field path, or None for a column left empty).
 
     UTF-8 without a mark, CRLF, always a heading; the same values give the same bytes. Dates are ISO 8601, truth is
-    true or false, what is absent is blank. Partners' imports take these files, but people open them in spreadsheets
-    too: text that a spreadsheet would run as a formula gets an apostrophe before it (OWASP ASVS 1.2.10), except
-    numbers and telephone numbers such as +44 1632 960001: digits can call nothing, and the apostrophe would spoil
-    them for the import. Raises TypeError for a record or a list: a cell holds one value.
+    true or false, what is absent is blank.
+
+    Partners' imports take these files, but people open them in spreadsheets too. What a spreadsheet would run as a
+    formula gets an apostrophe before it (OWASP ASVS 1.2.10), also within a cell, where another country's spreadsheet
+    would begin a new one: after a semicolon, a bar or a line end. Not so numbers and telephone numbers such as
+    +44 1632 960001: digits can call nothing, and the apostrophe would spoil them for the import. What is *opened_in* a
+    machine only is never changed: an apostrophe would become part of a child's name there. Raises TypeError for a
+    record or a list: a cell holds one value.
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(pick(row, path)) if path else "" for path in columns.values()])
+        cells = [_cell(pick(row, path)) if path else "" for path in columns.values()]
+        writer.writerow(map(_as_text, cells) if opened_in == "spreadsheet" else cells)
     return out.getvalue().encode()
 
 
@@ -278,6 +332,12 @@ def _cell(value: Any) -> str:
         case datetime() | date():
             return value.isoformat()
         case str():
-            text = _CONTROL_TEXT.sub(" ", value.replace("\r\n", "\n")).strip()
-            return f"'{text}" if text.startswith(_FORMULA) and not _DIGITS.fullmatch(text) else text
+            return _CONTROL_TEXT.sub(" ", value.replace("\r\n", "\n")).strip()
     raise TypeError(f"a CSV cell cannot hold {type(value).__name__}")
+
+
+def _as_text(cell: str) -> str:
+    """A cell with an apostrophe before all that a spreadsheet would run."""
+    return _FORMULA.sub(
+        lambda found: found[0] if _DIGITS.fullmatch(found[3]) else f"{found[1]}'{found[2]}{found[3]}", cell
+    )

@@ -231,7 +231,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,180}(\.[a-z0-9]{1,8}){1,3}")
 
 class FolderSink:
     """
-    Fills `<root>/<agency>/[<address>/]<stream>-<message id><suffix>`; a file appears whole or not at all.
+    Fills `<root>/<agency>/[<address>/]`; a file appears whole or not at all.
+
+    It has the name that the partner's standard prescribes where it has one, else `<stream>-<message id><suffix>`.
 
     *root* itself is never made: where it is missing a share is not mounted, and that is tried again.
     """
@@ -259,9 +261,9 @@ class FolderSink:
         folders = (delivery.agency, delivery.address) if delivery.address else (delivery.agency,)
         if not all(_PART.fullmatch(folder) for folder in folders):
             raise Refused("files: the address is not the name of a folder; letters, digits, - and _ are")
-        name = f"{delivery.stream}-{delivery.message_id}{delivery.suffix}"
+        name = delivery.name or f"{delivery.stream}-{delivery.message_id}{delivery.suffix}"
         if not _NAME.fullmatch(name):
-            raise Refused("files: the stream, the message id or the suffix is not fit for a file name")
+            raise Refused("files: its name, or the stream, the message id or the suffix, is not fit for a file name")
         with ExitStack() as stack:
             here = stack.enter_context(opened(self._root.resolve()))
             for folder in folders:
@@ -283,4 +285,4 @@ def _lies_there(folder: int, name: str, body: bytes) -> bool:
         return False
     if found[0] == body and found[1] is not None:
         return True
-    raise Refused("files: another content lies under this message's name; see who changed it")
+    raise Refused("files: another content lies under this file's name; see who changed it, or takes no files")

@@ -26,6 +26,9 @@ AdoptersLegalStatus = Literal["L0", "L11", "L12", "L2", "L3", "L4"]
 """SSDA903 LS_ADOPTR."""
 
 
+OrderType = Literal["adoption", "special_guardianship", "child_arrangements"]
+
+
 class Child(Event):
     """The child under the identity from before the order (SSDA903)."""
 
@@ -66,7 +69,7 @@ class AdoptionCaseChanged(Event):
     reversal_reason: Annotated[ReversalReason | None, Field(description="Why not."), Sensitivity.SPECIAL] = None
     ordered: Annotated[Day | None, Field(description="The final order."), Sensitivity.SPECIAL] = None
     order_type: Annotated[
-        Literal["adoption", "special_guardianship", "child_arrangements"] | None,
+        OrderType | None,
         Field(description="Which final order."),
         Sensitivity.SPECIAL,
     ] = None
@@ -88,6 +91,11 @@ class AdoptionCaseChanged(Event):
     ] = None
     siblings_apart: Annotated[
         int | None, Field(ge=0, le=20, description="Siblings placed apart."), Sensitivity.SPECIAL
+    ] = None
+    placed_foster_carer: Annotated[
+        Day | None,
+        Field(description="Placed with the foster carers who then became the adopters."),
+        Sensitivity.SPECIAL,
     ] = None
 
     @model_validator(mode="after")

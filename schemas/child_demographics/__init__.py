@@ -7,17 +7,16 @@ health teams. A record whose `child.restricted` is not said to be False goes to 
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from hub.stream import Event, Sensitivity, Stream
 from schemas.fields import (
     Address,
     Code,
     Day,
+    DfeNumber,
     Email,
     EthnicityCode,
     LocalId,
@@ -28,15 +27,6 @@ from schemas.fields import (
     Upn,
     Urn,
 )
-
-
-def _dfe_number(value: str) -> str:
-    number = value.replace("/", "").replace(" ", "")
-    if not re.fullmatch(r"[0-9]{7}", number, re.ASCII):
-        raise PydanticCustomError(
-            "dfe_number_form", "a DfE number is the authority's three digits and the school's four"
-        )
-    return number
 
 
 class Child(Event):
@@ -74,7 +64,7 @@ class School(Event):
     urn: Annotated[Urn | None, Field(description="Unique reference number."), Sensitivity.CONTACT] = None
     name: Annotated[Name | None, Field(description="The school's name."), Sensitivity.CONTACT] = None
     dfe_number: Annotated[
-        Annotated[str, AfterValidator(_dfe_number)] | None,
+        DfeNumber | None,
         Field(description="Authority and establishment number, seven digits."),
         Sensitivity.CONTACT,
     ] = None

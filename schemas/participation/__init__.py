@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from hub.gates import of_age
 from hub.stream import Event, Sensitivity, Stream
-from schemas.fields import Address, Code, Day, EthnicityCode, LaCode, LocalId, Name, Phone, Sex, Upn
+from schemas.fields import Address, Code, Day, EthnicityCode, LaCode, LocalId, Name, Phone, Sex, Uln, Upn
 
 # fmt: off
 ActivityCode = Literal[
@@ -45,16 +45,6 @@ LevelOfNeed = Literal["1", "2", "3"]
 """NCCIS, LevelOfNeedCode: intensive, extra or minimum support."""
 
 
-def _uln(value: str) -> str:
-    """A unique learner number (Learning Records Service): modulus 11, weights 10 to 2, and 10 less the remainder."""
-    if not re.fullmatch(r"[0-9]{10}", value, re.ASCII):
-        raise PydanticCustomError("uln_form", "a unique learner number is ten digits")
-    rest = sum(int(digit) * weight for digit, weight in zip(value[:9], range(10, 1, -1), strict=True)) % 11
-    if rest == 0 or 10 - rest != int(value[9]):
-        raise PydanticCustomError("uln_check_digit", "not a possible unique learner number; leave it out")
-    return value
-
-
 def _ukprn(value: str) -> str:
     if not re.fullmatch(r"[0-9]{8}", value, re.ASCII):
         raise PydanticCustomError("ukprn_form", "a provider's reference number is eight digits")
@@ -72,7 +62,7 @@ class YoungPerson(Event):
         LocalId | None, Field(description="The number in the authority's case system."), Sensitivity.IDENTIFIER
     ] = None
     uln: Annotated[
-        Annotated[str, AfterValidator(_uln)] | None,
+        Uln | None,
         Field(description="Unique learner number."),
         Sensitivity.IDENTIFIER,
     ] = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv as plain
+import io
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,8 +12,11 @@ import pytest
 
 from hub import seals
 from hub.case import Case
+from hub.envelope import Envelope, Record, traceparent
 from hub.inbound import Outcome, Queried, Refusal, SetAside, Understood, read
+from hub.outbound import Desk, Run, open_letter, render
 from schemas.child_demographics import stream as child_demographics
+from schemas.school_attendance import STATISTICAL_CLASS
 
 UNDATED = ("cell.blank", "CHILD_DATE_OF_BIRTH")
 INSTRUCTIONS = {"csv.instruction-row": 1}
@@ -161,3 +166,48 @@ def test_the_same_file_twice_is_the_same_events(catalog, keys):
     data = (Path(__file__).parents[2] / example).read_bytes()
     line = catalog.line("schools", "attendance")
     assert [one.id for one in read(line, data, keys)] == [one.id for one in read(line, data, keys)]
+
+
+def register(mark: str, session: str) -> bytes:
+    """A register of one pupil in care, marked once."""
+    heading = "UPN,IN_CARE_OF,REGISTERED_URN,SCHOOL_URN,DATE,SESSION,MARK"
+    return f"{heading}\r\nX866400115001,866,990001,990002,15/09/2026,{session},{mark}\r\n".encode()
+
+
+@pytest.mark.parametrize("mark", sorted(STATISTICAL_CLASS))
+def test_every_mark_comes_in_and_goes_out_as_the_regulations_spell_it(catalog, keys, now, mark):
+    """A backslash, a hash, a C1 beside a C: no reader or writer on the way may take one for something else."""
+    session = "PM" if mark == "\\" else "AM"
+    (said,) = read(catalog.line("schools", "attendance"), register(mark, session), keys)
+    assert isinstance(said, Understood)
+    assert (said.event.mark, said.event.statistical_class) == (mark, STATISTICAL_CLASS[mark])
+
+    stream, agency = said.stream, catalog.agencies["schools"]
+    papers = Envelope(said.id, "/tests", stream.topic, now, traceparent(said.id))
+    values = said.event.model_dump()
+    key = keys.subject(stream, values, otherwise=said.id).encode()
+    record = Record(stream.topic, key, catalog.codec(stream).encode(values), papers.headers())
+    (sent,) = [
+        one
+        for one in Desk(catalog, stream, keys).carry(record, now=now).records
+        if one.topic == stream.topic_to("schools")
+    ]
+    (door,) = agency.hears[stream.name].doors
+    letter = open_letter(catalog, sent.value, sent.headers)
+    body = render(catalog, stream, agency, door, [letter], Run(1, now)).body
+    (row,) = plain.DictReader(io.StringIO(body.decode(), newline=""))
+    assert (row["MARK"], row["SESSION"], row["CLASS"]) == (mark, session.lower(), STATISTICAL_CLASS[mark])
+
+
+@pytest.mark.parametrize("mark", ["H", "J", "Y", "h", "y"])
+def test_a_mark_that_was_retired_in_2024_is_refused(catalog, keys, mark):
+    """What has become of it is for the school to say."""
+    (refusal,) = read(catalog.line("schools", "attendance"), register(mark, "AM"), keys)
+    assert (refusal.code, refusal.place) == ("attendance-code.retired", "MARK")
+
+
+@pytest.mark.parametrize("mark", ["C3", "C 1", "Y8", "/\\", "##", "1", "present", "\uff0f"])
+def test_a_mark_of_no_list_is_refused_and_not_guessed_at(catalog, keys, mark):
+    """Two marks in one cell, a code of before, a sign that only looks like one."""
+    (refusal,) = read(catalog.line("schools", "attendance"), register(mark, "AM"), keys)
+    assert (refusal.code, refusal.place) == ("attendance-code.unknown", "MARK")

@@ -45,6 +45,44 @@ def test_every_row_of_the_return_is_an_event(catalog, keys, public_data, name, e
     assert Counter((one.code, one.place) for one in outcomes if isinstance(one, Queried)) == queried
 
 
+NOT_NEEDED = {
+    "reviews.csv": "SSDA903 reviews", "uasc.csv": "SSDA903 uasc", "oc2.csv": "SSDA903 oc2", "oc3.csv": "SSDA903 oc3",
+    "previous_permanence.csv": "SSDA903 prev_perm", "missing.csv": "SSDA903 missing",
+    "sw_episodes.csv": "SSDA903 sw_episodes", "DoLo.csv": "SSDA903 DoLo",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "called"), list(NOT_NEEDED.items()))
+@pytest.mark.parametrize("line", ["ssda903_header", "ssda903_episodes", "ssda903_ad1", "adoptions"])
+def test_a_file_that_nobody_needs_is_refused_by_its_name_in_any_folder(catalog, keys, public_data, line, name, called):
+    """What is not asked for is not taken, whatever mark or folder it has, and its sender is told which file it was."""
+    data = (public_data / "ssda903" / name).read_bytes()
+    (refusal,) = read(catalog.line("social_care", line), data, keys)
+    assert (refusal.code, refusal.place) == ("file.not-needed", called)
+
+
+def test_a_file_in_the_folder_of_another_line_is_refused_with_the_name_of_its_own(catalog, keys, public_data):
+    """The wrong folder is a slip of the hand; the answer says where to put the file."""
+    for name, (line, *_) in FILES.items():
+        for other in {one for one, *_ in FILES.values()} - {line}:
+            data = (public_data / "ssda903" / name).read_bytes()
+            (refusal,) = read(catalog.line("social_care", other), data, keys)
+            assert (refusal.code, refusal.place) == ("csv.other-line", line)
+
+
+def test_every_file_of_the_return_is_either_taken_or_named_as_not_needed(public_data):
+    """A file that the return gains must be decided about."""
+    assert {path.name for path in (public_data / "ssda903").iterdir()} == FILES.keys() | NOT_NEEDED.keys()
+
+
+def test_the_readme_names_every_file_that_is_not_needed_with_its_columns(catalog):
+    """Who sends can look it up beforehand."""
+    text = (folder_of("connectors") / "social_care" / "README.md").read_text(encoding="utf-8")
+    table = text.split("| file | by these columns |\n|---|---|\n")[1].split("\n\n")[0]
+    unneeded = catalog.agencies["social_care"].unneeded
+    assert table.splitlines() == [f"| {name} | {', '.join(columns)} |" for name, columns in unneeded.items()]
+
+
 def test_a_doubtful_number_is_kept_as_it_is(catalog, keys, public_data):
     """The event carries the UPN whose check letter fails: the school knows its pupil by it all the same."""
     data = (public_data / "ssda903" / "header.csv").read_bytes()

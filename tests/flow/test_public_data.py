@@ -18,8 +18,10 @@ FILES = {
     "ssda903/header.csv": ("social_care", "ssda903_header", 2_675, 0, 0),
     "ssda903/episodes.csv": ("social_care", "ssda903_episodes", 5_050 + ADOPTED, 0, 0),
     "ssda903/placed_for_adoption.csv": ("social_care", "ssda903_placed_for_adoption", 29, 0, 0),
+    "ssda903/placed_for_adoption_errors.csv": ("social_care", "ssda903_placed_for_adoption", 30, 0, 0),
     "ssda903/ad1.csv": ("social_care", "ssda903_ad1", 29, 0, 0),
 }
+NOT_NEEDED = ("reviews", "uasc", "oc2", "oc3", "previous_permanence", "missing", "sw_episodes", "DoLo")
 LISTS = {"chis-class-lists": "class_lists", "chis-cohort-lists": "cohort_lists"}
 
 
@@ -40,6 +42,23 @@ def test_a_public_file_goes_through_the_gateway_counted_to_the_unit(name, catalo
     assert (events, aside, refused) == (answer.events, answer.set_aside, answer.refused)
     assert refused == len(topics.pop(quarantine_of(agency), []))
     assert events == sum(len(records) for records in topics.values())
+
+
+@pytest.mark.parametrize("name", NOT_NEEDED)
+def test_a_public_file_that_nobody_needs_is_refused_and_nothing_of_it_is_kept(name, catalog, keys, public_data):
+    """Health, offences, asylum: nothing of it lies on a topic, in quarantine, or in the sender's own folder."""
+    data = (public_data / "ssda903" / f"{name}.csv").read_bytes()
+
+    answer, topics = taken_in(catalog, keys, "social_care", "ssda903_header", data)
+
+    assert (answer.code, answer.kept, answer.readable, answer.events) == ("file.not-needed", False, False, 0)
+    assert topics == {}
+
+
+def test_every_public_file_of_the_return_is_accounted_for(public_data):
+    """Each is taken in, or refused as one that nobody needs; none is passed over here."""
+    named = {name.removeprefix("ssda903/") for name in FILES if name.startswith("ssda903/")}
+    assert {path.name for path in (public_data / "ssda903").iterdir()} == named | {f"{one}.csv" for one in NOT_NEEDED}
 
 
 @pytest.mark.parametrize("folder", LISTS)

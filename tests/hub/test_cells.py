@@ -21,11 +21,11 @@ def test_a_day_is_read_day_first_or_as_iso(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["01/06/12", "06/31/2012", "31/06/2012", "2012/06/01", "01-06-2012", "1 June 2012", "41061", "2012-06-01 09:30",
+    ["01/06/12", "06/31/2012", "31/06/2012", "2012/06/01", "01-06-2012", "1 June 2012", "2012-06-01 09:30",
      "\u0661/6/2012", "20120601", "01/06/2012x", "2012-6"],
 )  # fmt: skip
 def test_a_day_that_could_be_another_is_refused(text):
-    """Two-digit years, the American order, a spreadsheet's number, a time of day: none is guessed at."""
+    """Two-digit years, the American order, a time of day: none is guessed at."""
     with pytest.raises(NotUnderstood) as caught:
         cells.day(text, "DOB")
     assert (caught.value.code, caught.value.place) == ("day.form", "DOB")
@@ -78,3 +78,27 @@ def test_a_count_is_whole():
     for text in ("1.5", "-1", "+1", "1e3", "\u0661", "1 000", ""):
         with pytest.raises(NotUnderstood):
             cells.whole(text, "X")
+
+
+@pytest.mark.parametrize("text", ["41061", "41061.0", "44927.5"])
+def test_a_spreadsheets_number_of_a_day_is_refused_as_that(text):
+    """Its sender must format a column, not correct a day."""
+    with pytest.raises(NotUnderstood) as caught:
+        cells.day(text, "DOB")
+    assert (caught.value.code, caught.value.place) == ("day.serial", "DOB")
+    assert "column" in caught.value.mend
+
+
+@pytest.mark.parametrize("text", ["9.99E+09", "9.990000018E+09", "4.5e+9", "1E+12", "8.66E-05"])
+def test_a_number_that_a_spreadsheet_has_shortened_is_refused_as_that(text):
+    """The last digits are gone; what is left is some other number."""
+    with pytest.raises(NotUnderstood) as caught:
+        cells.text(text, "CHILD_NHS_NUMBER")
+    assert (caught.value.code, caught.value.place) == ("number.shortened", "CHILD_NHS_NUMBER")
+    assert "text" in caught.value.mend
+
+
+@pytest.mark.parametrize("text", ["9990000018", "E11", "1E", "10E+", "C1", "12E", "Flat 1E+2"])
+def test_other_text_is_left_as_it_is(text):
+    """Codes, flats and years that hold an E are none of that."""
+    assert cells.text(text, "X") == text

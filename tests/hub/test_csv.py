@@ -251,6 +251,53 @@ def test_any_bytes_give_rows_or_a_refusal(data):
         assert all(isinstance(item.message, csv.Row | Unreadable) for item in csv.parse(data, saying()))
 
 
+def test_a_line_that_says_by_what_cells_are_parted_is_no_heading():
+    """A spreadsheet reads `sep=,` above the heading as its own; what says another sign is refused as that."""
+    for line in (b"sep=,\r\n", b'"sep=,"\r\n', b"SEP=,\r\n"):
+        (item,) = read(line + b"NAME,TOWN\r\nAnn,Swindon\r\n", "NAME", "TOWN")
+        assert (item.message["NAME"], item.message.line) == ("Ann", 3)
+        assert item.raw == b"NAME,TOWN\r\nAnn,Swindon\r\n"
+    assert refusal(b"sep=;\r\nNAME;TOWN\r\nAnn;Swindon\r\n", "NAME").code == "csv.delimiter"
+    assert refusal(b"sep=\t\r\nNAME\tTOWN\r\nAnn\tSwindon\r\n", "NAME").code == "csv.delimiter"
+
+
+def test_a_file_that_two_programs_marked_is_read():
+    """The second mark would stand before the first column's name, and nobody would see it."""
+    (item,) = read(b"\xef\xbb\xbf\xef\xbb\xbfNAME,BORN\r\nAnn,x", "NAME")
+    assert item.message["NAME"] == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("'01632 960001", "01632 960001"), ("'+44 1632 960001", "+44 1632 960001"), ("'01/02/2012", "01/02/2012"),
+        ("'9990000018", "9990000018"), ("'=1+1", "'=1+1"), ("'tHooft", "'tHooft"), ("'", "'"), ("'90s", "'90s"),
+    ],
+)  # fmt: skip
+def test_an_apostrophe_that_marks_a_number_as_text_is_no_part_of_it(written, read_as):
+    """It keeps a leading nought; before a name or a formula it stays, because it may belong there."""
+    (item,) = read(f"NAME,X\n{written},x\n".encode())
+    assert item.message["NAME"] == read_as
+
+
+@pytest.mark.parametrize("columns", [b"NAME,TOWN,,,", b"NAME,TOWN,\xc2\xa0,,"])
+def test_trailing_columns_without_a_name_are_nothing(columns):
+    """A spreadsheet whose user once touched a cell far to the right saves empty columns for ever."""
+    (item,) = read(columns + b"\r\nAnn,Swindon,,,\r\n", "NAME", "TOWN")
+    assert (item.message["NAME"], item.message["TOWN"]) == ("Ann", "Swindon")
+
+
+def test_an_open_quote_never_makes_one_row_of_three(public_data):
+    """Whatever row of a real list loses its closing quote, no later child vanishes into it: the file is refused."""
+    data = (public_data / "chis-cohort-lists" / "pds_extravaganza.csv").read_bytes()
+    heading, *rows = data.splitlines(keepends=True)[:4]
+    for broken, cell in [(broken, cell) for broken in range(3) for cell in (2, 8, 12)]:
+        parts = rows[broken].split(b",")
+        parts[cell] = b'"' + parts[cell].strip(b'"')
+        told = [*rows[:broken], b",".join(parts), *rows[broken + 1 :]]
+        assert refusal(heading + b"".join(told)).code in ("csv.quote-open", "csv.quote-swallowed", "csv.quote")
+
+
 cells = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20).map(str.strip)
 
 
@@ -259,7 +306,7 @@ def test_what_is_written_is_read_again(pairs):
     """Rows survive writing and reading, but for the apostrophe before what would be a formula."""
     data = csv.render([{"a": a, "b": b} for a, b in pairs], {"A": "a", "B": "b"})
     again = [(item.message["A"], item.message["B"]) for item in csv.parse(data, saying("A", "B"))]
-    assert again == [(csv._cell(a), csv._cell(b)) for a, b in pairs]
+    assert again == [tuple(csv._as_text(csv._cell(one)) for one in pair) for pair in pairs]
 
 
 def test_values_are_written_in_one_way():
@@ -292,6 +339,48 @@ def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text):
     """OWASP ASVS 1.2.10: text that begins like a formula is marked as text."""
     (_, (cell,)) = plain.reader(io.StringIO(csv.render([{"a": text}], {"A": "a"}).decode(), newline=""))
     assert cell.startswith("'")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("Ann;=1+1", "Ann;'=1+1"), ("Ann;  @SUM(A1)", "Ann;'  @SUM(A1)"), ("Ann|-cmd", "Ann|'-cmd"),
+        ("1 High St\n=1+1", "1 High St\n'=1+1"), ("\ufe66 1", "'\ufe66 1"), ("\u2212x", "'\u2212x"),
+        ("\u200b=1", "'\u200b=1"), ("\ufeff=1", "'\ufeff=1"), ("a;+44 1632 960001", "a;+44 1632 960001"),
+        ("a=b; c-d", "a=b; c-d"),
+    ],
+)  # fmt: skip
+def test_what_another_countrys_spreadsheet_would_run_gets_an_apostrophe_too(text, written):
+    """Where semicolons part cells, one of ours is several of theirs; signs that look alike may be taken as such."""
+    (_, (cell,)) = plain.reader(io.StringIO(csv.render([{"a": text}], {"A": "a"}).decode(), newline=""))
+    assert cell == written
+
+
+RUN = "=+-@\uff1d\uff0b\uff0d\uff20"
+nasty = st.text(st.sampled_from([*"=+-@;|,\"' \n\t\r1aZ", "\uff1d", "\uff20", "\u200b", "\xa0"]), max_size=12)
+
+
+@given(st.lists(nasty | cells, min_size=1, max_size=4))
+def test_no_spreadsheet_finds_a_formula_in_any_cell(texts):
+    """Whatever a spreadsheet parts cells by, none begins with what it would run, unless it is a number."""
+    names = [f"c{number}" for number in range(len(texts))]
+    columns = {name.upper(): name for name in names}
+    written = csv.render([dict(zip(names, texts, strict=True))], columns).decode()
+    rows = list(plain.reader(io.StringIO(written, newline="")))
+    assert len(rows) == 2
+    for cell in rows[1]:
+        for piece in cell.replace("|", ";").replace("\n", ";").split(";"):
+            shown = piece.strip(' \xa0\u200b"')
+            assert not shown.startswith(tuple(RUN)) or shown[1:].strip("0123456789 ().-") == ""
+
+
+@given(st.lists(st.tuples(nasty | cells), max_size=4))
+def test_what_a_machine_opens_is_never_changed(texts):
+    """But for control characters and the space around it, a cell is what was said."""
+    data = csv.render([{"a": one, "b": "x"} for (one,) in texts], {"A": "a", "B": "b"}, opened_in="machine")
+    rows = list(plain.reader(io.StringIO(data.decode(), newline="")))[1:]
+    assert [row[0] for row in rows] == [csv._cell(one) for (one,) in texts]
+    assert all(row[0].strip() == row[0] for row in rows)
 
 
 @pytest.mark.parametrize("text", ["+44 1632 960001", "+44 (0)1632 960001", "-5", "/", "\\", "#", "O'Hara", "Ann-Mary"])

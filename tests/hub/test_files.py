@@ -279,6 +279,85 @@ async def test_links_pipes_and_folders_are_never_read(tmp_path):
 
 
 @awaited
+async def test_a_file_that_changes_between_the_look_and_the_reading_waits_until_it_stands_still(tmp_path, monkeypatch):
+    """What is read must be what was looked at: a sender that overwrites in place is never met halfway."""
+    gateway, read, looks = Gateway(SOUND), files.read, []
+
+    def late(folder: int, name: str, most: int) -> Any:
+        looks.append(name)
+        if len(looks) == 1:  # half of the new content is there before we read
+            (tmp_path / "schools" / "attendance" / "monday.csv").write_bytes(b"new, h")
+            found = read(folder, name, most)
+            (tmp_path / "schools" / "attendance" / "monday.csv").write_bytes(b"new, whole")
+            return found
+        return read(folder, name, most)
+
+    monkeypatch.setattr(files, "read", late)
+    async with watching(tmp_path, gateway) as folder:
+        put(folder, "monday.csv", b"old")
+        await until(lambda: not names(folder))
+    assert [data for _, _, data in gateway.given] == [b"new, whole"]
+
+
+@awaited
+async def test_a_file_that_grows_while_it_is_read_is_not_taken(tmp_path, monkeypatch):
+    """The descriptor that was read is asked before and after."""
+    path = put(tmp_path, "slow.csv", b"half")
+    fstat, asked = os.fstat, []
+
+    def growing(file: int) -> os.stat_result:
+        asked.append(file)
+        if len(asked) == 2:
+            with path.open("ab") as more:
+                more.write(b" and half")
+        return fstat(file)
+
+    with files.opened(tmp_path) as here:
+        monkeypatch.setattr(os, "fstat", growing)
+        assert files.read(here, "slow.csv", 100) == (b"half", None)
+
+
+@awaited
+async def test_a_file_that_may_not_be_read_holds_nobody_else_up_and_is_told(tmp_path, monkeypatch, caplog):
+    """Rights are somebody's to mend: the file stays where it is, is tried again, and the log tells its inode only."""
+    gateway, read = Gateway(SOUND), files.read
+
+    def forbidden(folder: int, name: str, most: int) -> Any:
+        if name == "locked.csv" and len(gateway.given) < 1:
+            raise PermissionError(13, "Permission denied", name)
+        return read(folder, name, most)
+
+    monkeypatch.setattr(files, "read", forbidden)
+    put_in_order(tmp_path, **{"locked.csv": b"locked", "open.csv": b"open"})
+    inode = (tmp_path / "schools" / "attendance" / "locked.csv").stat().st_ino
+    async with watching(tmp_path, gateway) as folder:
+        await until(lambda: not names(folder))
+    assert [data for _, _, data in gateway.given] == [b"open", b"locked"]
+    told = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert told
+    assert all(str(inode) in str(record.__dict__) for record in told)
+    assert all("locked" not in str(record.__dict__) for record in told)
+
+
+@awaited
+async def test_ten_thousand_files_at_once_are_taken_in_order_and_none_is_left(tmp_path, monkeypatch):
+    """A partner that was away for a term sends it all; one look finds them, and each is answered once."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # what it costs is the disk's; the order is ours
+    folder = tmp_path / "schools" / "attendance"
+    folder.mkdir(parents=True)
+    for number in range(10_000):
+        name = folder / f"{9_999 - number:05d}.csv"
+        name.write_bytes(b"%d" % number)
+        os.utime(name, (number, number))
+    gateway = Gateway(SOUND)
+    async with watching(tmp_path, gateway):
+        await until(lambda: len(gateway.given) == 10_000)
+        await until(lambda: not any(one.is_file() for one in folder.iterdir()))
+    assert [int(data) for _, _, data in gateway.given] == list(range(10_000))
+    assert len(list((folder / "done").iterdir())) == 10_000
+
+
+@awaited
 async def test_done_that_leads_elsewhere_is_not_followed(tmp_path):
     """Whoever may write into the folder could make `done` a link; the file then stays where it is."""
     elsewhere = tmp_path / "elsewhere"
@@ -394,6 +473,17 @@ async def test_a_family_member_has_a_folder_of_its_own(tmp_path):
 
 
 @awaited
+async def test_a_name_that_a_standard_prescribes_is_the_files_name(tmp_path):
+    """A school's import finds a Common Transfer File by its name; a second file of that name is not written over it."""
+    sink, name = FolderSink(tmp_path), "866LLLL_CTF_8664001_001.xml"
+    assert await sink.deliver(delivery(name=name)) == name
+    assert await sink.deliver(delivery(name=name)) == name
+    assert names(tmp_path / "chis") == [name]
+    with pytest.raises(Refused):
+        await sink.deliver(delivery(name=name, message_id="another", body=b"other"))
+
+
+@awaited
 async def test_the_same_delivery_again_is_acknowledged_and_changes_nothing(tmp_path):
     """An acknowledgement that got lost must not make a second file, nor touch the first."""
     sink = FolderSink(tmp_path)
@@ -443,7 +533,8 @@ async def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
         {"address": ".."}, {"address": "a/b"}, {"address": "/etc"}, {"address": ".ssh"}, {"address": "a\0"},
         {"address": "é"}, {"address": "a b"}, {"address": "a\n"}, {"address": "x" * 65}, {"agency": "../chis"},
         {"agency": ""}, {"stream": "../x"}, {"message_id": "a/b"}, {"suffix": "/x"}, {"suffix": ".csv\n"},
-        {"suffix": ""},
+        {"suffix": ""}, {"name": "../x.xml"}, {"name": "a/b.xml"}, {"name": ".ssh"}, {"name": "x.xml\n"},
+        {"name": "noending"}, {"name": "866LLLL CTF.xml"},
     ],
     ids=str,
 )  # fmt: skip

@@ -77,6 +77,30 @@ def test_a_blank_cell_that_is_needed_is_refused_at_its_column():
     assert (caught.value.code, caught.value.place) == ("cell.blank", "SEEN")
 
 
+def test_a_record_that_can_be_absent_is_whole_or_not_there():
+    """What a record cannot do without is asked for once anything of it is filled in, and not before."""
+
+    class Tail(Event):
+        length: int
+        colour: str | None = None
+
+    class Dog(Event):
+        name: str
+        tail: Tail | None = None
+
+    table = Table(Dog, {"name": "NAME", "tail.length": "LENGTH", "tail.colour": "COLOUR"})
+
+    def dog(cells: bytes) -> Dog:
+        (item,) = csv.parse(b"NAME,LENGTH,COLOUR\n" + cells, Saying(format="csv", by="files", into=("dogs",)))
+        return next(table.event(item.message))
+
+    assert dog(b"Rex,,").tail is None
+    assert dog(b"Rex,9,").tail == Tail(length=9)
+    with pytest.raises(NotUnderstood) as caught:
+        dog(b"Rex,,brown")
+    assert (caught.value.code, caught.value.place) == ("cell.blank", "LENGTH")
+
+
 def test_a_doubtful_cell_is_left_out_and_queried():
     """The event stands without it, in a record of a list too, whose number shifts when one before it is blank."""
     badger, *queries = made(NAME="Brock", SEEN="2026-02-01", SEX="X", F1="", F2="Meles", A2="99")
