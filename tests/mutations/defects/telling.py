@@ -7,21 +7,21 @@ from tests.mutations.defect import CARRIED, KNOWN, RECEIPTS, SAID, UNIT, WATCHED
 TOLD = (
     Defect(
         "quarantine holds a message in the open",
-        "hub/intake.py",
-        'self._keys.seal("quarantine", refusal.raw, bound_to=name)',
+        "hub/quarantine/item.py",
+        'keys.seal("quarantine", refusal.raw, bound_to=name)',
         "refusal.raw",
         SAID,
     ),
     Defect(
         "the relay's quarantine holds an event in the open",
-        "hub/relay.py",
-        'self._keys.seal("quarantine", message.value() or b"", bound_to=place)',
-        'message.value() or b""',
+        "hub/quarantine/item.py",
+        'keys.seal("quarantine", record.value or b"", bound_to=place)',
+        'record.value or b""',
         CARRIED,
     ),
     Defect(
         "quarantine's headers carry what a message could word",
-        "hub/intake.py",
+        "hub/quarantine/item.py",
         "plain(refusal.place).encode()",
         "refusal.place.encode()",
         SAID,
@@ -78,15 +78,15 @@ TOLD = (
     Defect(
         "what names a closed identifier is kept in quarantine",
         "hub/intake.py",
-        "return [] if outcome.code == CLOSED else [",
-        "return [",
+        "kept = outcome.code != CLOSED",
+        "kept = True",
         SAID,
     ),
     Defect(
         "an adoption said again may name who the child is now",
         "hub/wall.py",
-        "if again and all(one in closed for one in named):",
-        "if again:",
+        "return not (again and all(one in closed for one in named))",
+        "return not again",
         SAID,
     ),
     Defect(
