@@ -25,7 +25,7 @@ class NotDone(HubError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which items: whose ids begin with one of *ids*, of an *agency* (or relay, or watches), a *line*, with a *code*."""
+    """Which items: by how their *ids* begin, of an *agency* (or relay, or watches), a *line*, with a *code*."""
 
     ids: tuple[str, ...] = ()
     agency: str = ""
