@@ -83,6 +83,7 @@ def shown(console: Console, ward: Ward, entry: Entry, raw: bytes, *, content: bo
     """What an item is; with *content* what was sent too, and what stands where the fault is."""
     item, papers = entry.item, papers_of(ward.keys, entry.item)
     agency = ward.catalog.agencies.get(item.agency)
+    large = 0 if papers is None else papers.too_large
     saying: Saying | None = agency.says.get(item.line) if agency is not None else None
     rows = [
         ("item", item.id),
@@ -92,7 +93,7 @@ def shown(console: Console, ward: Ward, entry: Entry, raw: bytes, *, content: bo
         ("mend", (papers.mend if papers is not None else "") or "see the code"),
         ("came", f"{item.time}, {entry.times} time{'' if entry.times == 1 else 's'}; {entry.state}"),
         ("kept", f"until {stamp(ward.keeps_until(item))[:10]}"),
-        ("size", f"{len(raw)} bytes"),
+        ("size", f"{large} bytes, too many to be kept" if large else f"{len(raw)} bytes"),
     ]
     if content and (found := at_fault(raw, saying, item.place)) is not None:
         rows.append(("there", found or "(nothing)"))

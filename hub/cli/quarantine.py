@@ -161,7 +161,7 @@ def replay(
 
     \b
       hub quarantine replay 6f1c 80ab --by 'Ada Quill' --because 'The list of attendance codes was extended.'
-      hub quarantine replay --agency schools --code mark.unknown --by … --because … --dry-run
+      hub quarantine replay --agency schools --code attendance-code.unknown --by … --because … --dry-run
       hub quarantine show 6f1c --by … --because … --out row.csv     # mend row.csv, then
       hub quarantine replay 6f1c --with row.csv --second 'Bo Sample' --by … --because …
 

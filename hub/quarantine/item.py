@@ -20,6 +20,8 @@ from hub.topology import RELAY, WATCHES, quarantine_of
 
 PLAIN = re.compile(r"[^A-Za-z0-9_.,:/\[\]() \-]")
 PAPERS = "hub_papers"
+LARGEST = 3_900_000
+"""Bytes of an item with its papers, short of the topic's max.message.bytes: what is larger is told of and not kept."""
 _ITEM = -2  # positions of events start at 0, and the inbox has -1: so this is no event's id, and no answer's name
 
 
@@ -40,13 +42,15 @@ class Papers(NamedTuple):
     What it takes to take an item in again, sealed beside it.
 
     Of what an agency said: the *origin* of its events' ids (`hub.inbound.Refusal`), what it was *sent* in, and what
-    its sender was told to *mend*. Of a record of a stream: its *headers*.
+    its sender was told to *mend*. Of a record of a stream: its *headers*. *too_large* is how many bytes it had, where
+    those were too many to be kept.
     """
 
     origin: str = ""
     sent: Sent | None = None
     mend: str = ""
     headers: Headers = ()
+    too_large: int = 0
 
 
 class Item(NamedTuple):
@@ -94,11 +98,14 @@ def refused(keys: Keys, agency: str, line: str, refusal: Refusal, sent: Sent, no
     What was refused, sealed; its headers say why and where, and nothing of what it said.
 
     Its key is its id: the same for the same message refused again, and no other message's, though that has the same
-    bytes: a row of Monday's file is not the same row of Tuesday's.
+    bytes: a row of Monday's file is not the same row of Tuesday's. What is too large for Kafka is not kept, only that
+    it was there: its sender has it, and must be able to be answered.
     """
-    content = hashlib.sha256(refusal.raw).hexdigest()
+    raw, content = refusal.raw, hashlib.sha256(refusal.raw).hexdigest()
     name = keys.event_id(agency, line, f"{refusal.origin or sent.content}\x00{content}", _ITEM)
-    papers = {"origin": refusal.origin, "sent": sent._asdict(), "mend": refusal.mend}
+    papers: dict[str, Any] = {"origin": refusal.origin, "sent": sent._asdict(), "mend": refusal.mend}
+    if len(raw) + 2 * len(refusal.origin.encode("utf-8", "surrogatepass")) > LARGEST:  # the origin may be the name too
+        raw, papers = b"", {"mend": refusal.mend, "too_large": len(raw)}
     headers = (
         ("hub_line", line.encode()),
         ("hub_code", plain(refusal.code).encode()),
@@ -106,7 +113,7 @@ def refused(keys: Keys, agency: str, line: str, refusal: Refusal, sent: Sent, no
         ("hub_time", stamp(now).encode()),
         (PAPERS, _seal(keys, papers, name)),
     )
-    return Record(quarantine_of(agency), name.encode(), keys.seal("quarantine", refusal.raw, bound_to=name), headers)
+    return Record(quarantine_of(agency), name.encode(), keys.seal("quarantine", raw, bound_to=name), headers)
 
 
 def set_aside(keys: Keys, record: Record, code: str, place: str, now: datetime, watch: str = "") -> Record:
@@ -164,16 +171,19 @@ def papers_of(keys: Keys, item: Item) -> Papers | None:
     if item.papers is None:
         return None
     try:
-        said: dict[str, Any] = json.loads(keys.unseal("quarantine.papers", item.papers, item.bound_to))
+        said: dict[str, Any] = json.loads(
+            keys.unseal("quarantine.papers", item.papers, item.bound_to).decode("utf-8", "surrogatepass")
+        )
         headers = tuple((str(name), base64.b64decode(value)) for name, value in said.get("headers", ()))
         sent = Sent(**said["sent"]) if "sent" in said else None
-        return Papers(said.get("origin", ""), sent, said.get("mend", ""), headers)
+        return Papers(said.get("origin", ""), sent, said.get("mend", ""), headers, said.get("too_large", 0))
     except (InvalidTag, ValueError, KeyError, TypeError):
         raise _sealed(item) from None
 
 
 def _seal(keys: Keys, papers: dict[str, Any], bound_to: str) -> bytes:
-    return keys.seal("quarantine.papers", json.dumps(papers).encode(), bound_to)
+    written = json.dumps(papers, ensure_ascii=False).encode("utf-8", "surrogatepass")  # a sender's id may be any text
+    return keys.seal("quarantine.papers", written, bound_to)
 
 
 def _sealed(item: Item) -> MessageError:

@@ -71,6 +71,9 @@ def plan(catalog: Catalog, keys: Keys, item: Item, known: Known, *, corrected: b
     if papers is None:
         mend = "it was kept before quarantine kept what its ids come of: have it sent again"
         return _nothing(item, "quarantine.no-papers", mend=mend)
+    if papers.too_large or (not item.agency and not raw):
+        mend = "its bytes were too many to be kept here: have it sent again"
+        return _nothing(item, "quarantine.too-large", mend=mend)
     try:
         if not item.agency:
             return _record(catalog, keys, item, papers, raw, known, corrected)
@@ -162,9 +165,6 @@ def _record(
     stream = catalog.by_topic.get(item.place.split("/")[0])
     if stream is None:
         return _nothing(item, "quarantine.no-stream", mend="the catalog has no such stream any more: discard it")
-    if not raw:
-        mend = "its bytes were too large to be kept here; they lie at its place for as long as the stream is kept"
-        return _nothing(item, "quarantine.too-large", mend=mend)
     record = Record(stream.topic, item.key, raw, papers.headers)
     if is_synthetic(record.headers):
         return _nothing(item, "quarantine.canary", mend="it is about nobody: discard it")

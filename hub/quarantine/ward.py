@@ -148,7 +148,10 @@ class Ward:
 
         What pydantic says of a field may repeat a word of the message: that is for whoever opens it.
         """
-        papers = papers_of(self.keys, item)
+        try:
+            papers = papers_of(self.keys, item)
+        except Unreadable as fault:
+            return fault.mend
         return "" if papers is None or item.code.startswith("invalid.") else papers.mend
 
     def keeps_until(self, item: Item) -> datetime:

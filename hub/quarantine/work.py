@@ -84,8 +84,11 @@ def replay(
 
     The turn is taken first, then everything that was done is read to its end: an item is never replayed twice, whoever
     else is at it. *inbox* is the gateway's: whoever sends the very same again is answered as if it had been taken in
-    when it came. Raises NotDone where one that is named is not open, `Fenced` where somebody else took the turn; what
-    was given until then is done, and nothing after it.
+    when it came. It is told after the commit: before, a message could pass for taken in and be lost. So where one sends
+    it at that very moment, or after a kill between the two, the event comes again, under its id.
+
+    Raises NotDone where one that is named is not open, `Fenced` where somebody else took the turn; what was given until
+    then is done, and nothing after it.
     """
     with Turn(ward.bootstrap, TURN, ward.extra) as turn:
         for one, clash in _planned(ward, wanted, inbox, corrected, even_so):

@@ -1,4 +1,4 @@
-"""Quarantine on a real Kafka: refused, looked at, mended, replayed once and under its own id, or kept from everybody."""
+"""Quarantine on a real Kafka: refused, looked at, mended, replayed once under its own id, or kept from everybody."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from hub.catalog import Catalog
 from hub.cli import main
 from hub.cli import quarantine as verbs
 from hub.envelope import Envelope, Record
+from hub.errors import TransportError
 from hub.following import Following
 from hub.handled import Handled
 from hub.intake import Intake
@@ -39,7 +40,7 @@ from hub.settings import Settings
 from hub.store import engine
 from hub.store.inbox import Inbox
 from hub.transports import Answer
-from hub.transports.kafka import Committer, Fenced, Follower, Stored, read_topic
+from hub.transports.kafka import Committer, Fenced, Follower, Stored, Turn, read_topic
 from hub.view import Identifier
 from tests.broker.relayed import message_id
 from tests.flow.partners import until
@@ -63,7 +64,8 @@ from hub.reasons import reason
 from hub.transports.kafka import Turn
 Turn._conclude = lambda self, producer: os.kill(os.getpid(), signal.SIGKILL)
 ward = Ward(catalog.load(), Keys(Path(sys.argv[2]).read_bytes()), sys.argv[1])
-list(work.replay(ward, Wanted(ids=(sys.argv[3],)), reason("Ada Quill", "It is killed before it can commit what it sent.")))
+why = reason("Ada Quill", "It is killed before it can commit what it sent.")
+list(work.replay(ward, Wanted(ids=(sys.argv[3],)), why))
 """
 
 
@@ -127,7 +129,7 @@ class Town:
 
     def done(self, item: str) -> list[Handled]:
         """What was done with an item."""
-        return [one for one in (handled.read(stored.record) for stored in self.on(handled.TOPIC)) if one.item == item]
+        return [handled.read(one.record) for one in self.on(handled.TOPIC) if one.record.key == item.encode()]
 
     def hub(self, *words: str) -> Result:
         """The command line, in this process, on this cluster."""
@@ -185,7 +187,7 @@ def heard(town: Town, event: str, agency: str = "mash_health") -> int:
 def test_what_was_refused_reaches_the_agency_once_our_code_is_mended(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under the id and the time of the day it came; the sender who sends it again is answered and nothing is doubled."""
+    """Under the id and the time that it came with; whoever sends it again is answered, and nothing is doubled."""
     data = town.referral()
     began = datetime.now(UTC)
     item = town.refused(monkeypatch, data)
@@ -299,6 +301,21 @@ def test_of_two_at_once_the_later_takes_the_turn(town: Town, monkeypatch: pytest
 
     assert [town.events().count(original(town, data)) for data in sent] == [1, 1]
     assert [[one.action for one in town.done(item)] for item in items] == [["replayed"]] * 2
+
+
+def test_a_turn_that_is_over_takes_nothing_more(town: Town) -> None:
+    """Neither from who was overtaken nor from who let go; and what it held back is not there."""
+    record = Record(handled.TOPIC, b"nobody", b"{}", ())
+    first = Turn(town.bootstrap, "hub-tests.0")
+    with Turn(town.bootstrap, "hub-tests.0") as second:
+        with pytest.raises(Fenced):
+            first.commit([record])
+        with pytest.raises(TransportError, match="turn is over"):
+            first.commit([record])
+        second.commit([record])
+    with pytest.raises(TransportError, match="turn is over"):
+        second.commit([record])
+    assert [one.record.key for one in town.on(handled.TOPIC)].count(b"nobody") == 1
 
 
 def test_many_who_replay_the_same_at_once_replay_it_once(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

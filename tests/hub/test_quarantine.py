@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections import namedtuple
 from collections.abc import Iterator
@@ -94,7 +95,7 @@ def test_a_row_is_read_again_alone_and_has_the_id_that_it_had_in_its_file(catalo
     found = mended(catalog, item, monkeypatch)
 
     with monkeypatch.context() as patch:
-            patch.setattr(schools, "_mark", lambda row, column: {"mark": "\\", "statistical_class": "attending"})
+        patch.setattr(schools, "_mark", lambda row, column: {"mark": "\\", "statistical_class": "attending"})
         _, second = (one for one in read(catalog.line("schools", "attendance"), data, KEYS))
     assert isinstance(second, Understood)
     assert found.events == (second.id,)
@@ -211,6 +212,33 @@ def test_any_refusal_is_kept_and_found_as_it_was(origin, raw, mend):
 
     assert (opened(KEYS, item), papers_of(KEYS, item)[:3]) == (raw, (origin, sent, mend))
     assert (item.by, item.code, item.place, item.seen) == ("schools/attendance", "code", "MARK", "1/2")
+
+
+def test_what_is_too_large_for_kafka_is_told_of_and_not_kept(catalog, gateway):
+    """So that its sender can be answered, who has it; nobody can replay it."""
+    data = b'"' + b"x" * 4_000_000
+    assert not gateway.say("schools", "attendance", data).readable
+    (record,), (item,) = gateway.records, gateway.items
+
+    assert len(record.value) + sum(len(value) for _, value in record.headers) < 1_000
+    assert (opened(KEYS, item), papers_of(KEYS, item).too_large) == (b"", len(data))
+    assert plan(catalog, KEYS, item, NOTHING).code == "quarantine.too-large"
+
+
+def test_a_message_is_known_again_by_what_was_sent_and_not_by_what_was_read(gateway):
+    """The frame and the last carriage return are not of the message, and its sender sends them again."""
+    data = b"MSH|^~\\&|A|B|C|D|20260101||ADT^A01|m1|P|2.4\r"
+    gateway.say("great_western_hospital", "adt", data)
+    sent = papers_of(KEYS, gateway.items[0]).sent
+
+    assert sent == Sent("m1", hashlib.sha256(data).hexdigest(), alone=True)
+
+
+def test_what_came_beside_others_is_not_what_its_sender_sends_again(gateway):
+    """The file comes again whole, and is answered for all of it."""
+    gateway.say("schools", "attendance", REGISTER.encode())
+
+    assert not papers_of(KEYS, gateway.items[0]).sent.alone
 
 
 def event(catalog, **said) -> Record:
