@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -56,7 +57,12 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The message at *position* goes to quarantine; *position* is -1 where the whole input does."""
+    """
+    The message at *position* goes to quarantine; *position* is -1 where the whole input does.
+
+    *origin* is what its events' ids would have come of: its sender's own id, or the whole input's hash and the position
+    in it; empty where the whole input is refused.
+    """
 
     position: int
     code: str
@@ -64,6 +70,7 @@ class Refusal:
     mend: str
     raw: bytes
     readable: bool
+    origin: str = ""
 
 
 Outcome = Understood | Queried | SetAside | Refusal
@@ -84,21 +91,25 @@ class Line:
     """Those of the privacy notice, by heading; likewise."""
 
 
-def read(line: Line, data: bytes, keys: Keys) -> Iterator[Outcome]:
+def read(line: Line, data: bytes, keys: Keys, *, whole: str | None = None) -> Iterator[Outcome]:
     """
     Everything that comes of *data*, message by message, in order.
+
+    *whole* is the hash of what was sent, where *data* is a mended copy of it: of this, and the position, come the ids
+    of what has none of its sender's.
 
     Each message gives events (with queries), or is set aside, or is refused; a message that gives nothing at all
     is refused, so that nothing vanishes: in = understood + set aside + refused. So is other content under an id
     that an earlier message of *data* had: its events would pass for that one's.
     """
     saying = line.agency.says[line.name]
-    whole = hashlib.sha256(data).hexdigest()
+    whole = whole or hashlib.sha256(data).hexdigest()
     seen: dict[str, bytes] = {}
     try:
         for position, item in enumerate(formats.parse(data, saying)):
             if item.own_id and seen.setdefault(item.own_id, item.raw) != item.raw:
-                yield _refusal(position, NotUnderstood("id.used-before", "", "give it an id of its own"), item.raw)
+                used = NotUnderstood("id.used-before", "", "give it an id of its own")
+                yield _refusal(position, used, item.raw, item.own_id)
                 continue
             own_id = item.own_id if item.own_id else f"{whole}\x00{position}"
             yield from _one(line, item, position, own_id, keys)
@@ -122,6 +133,23 @@ def _misplaced(line: Line, data: bytes) -> Unreadable | None:
         if fitting:
             return Unreadable(code, max(fitting, key=lambda name: len(files[name])), mend)
     return None
+
+
+def read_again(line: Line, data: bytes, origin: str, keys: Keys) -> list[Outcome]:
+    """
+    What comes today of *data*, one message that was refused or a mended copy of it, under the ids it would have had.
+
+    *origin* is the refusal's. More than one message, or none, is a refusal: their ids would be each other's.
+    """
+    try:
+        items = list(islice(formats.parse(data, line.agency.says[line.name]), 2))
+        if len(items) != 1:
+            raise Unreadable("not-one-message", "", "give that message alone, a row with its heading")
+    except Unreadable as fault:
+        return [Refusal(-1, fault.code, fault.place, fault.mend, data, readable=False, origin=origin)]
+    except Exception as error:  # noqa: BLE001  as above
+        return [Refusal(-1, _kind(error), _where(error), "", data, readable=False, origin=origin)]
+    return list(_one(line, items[0], 0, origin, keys))
 
 
 def own_id(line: Line, data: bytes) -> str | None:
@@ -157,11 +185,11 @@ def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys)
     except NotForUs as aside:
         yield SetAside(position, aside.code)
     except ValidationError as error:
-        yield _refusal(position, NotUnderstood.from_validation(error), item.raw)
+        yield _refusal(position, NotUnderstood.from_validation(error), item.raw, own_id)
     except MessageError as error:
-        yield _refusal(position, error, item.raw)
+        yield _refusal(position, error, item.raw, own_id)
     except Exception as error:  # noqa: BLE001  a partner's odd message must never stop the line; its kind is told
-        yield _refusal(position, NotUnderstood(_kind(error), _where(error)), item.raw)
+        yield _refusal(position, NotUnderstood(_kind(error), _where(error)), item.raw, own_id)
 
 
 def _known(event: Event, stream: Stream, line: Line) -> None:
@@ -185,9 +213,9 @@ def _known(event: Event, stream: Stream, line: Line) -> None:
             raise NotUnderstood("section.unknown", f"answers.{index}.about", mend)
 
 
-def _refusal(position: int, error: MessageError, raw: bytes) -> Refusal:
+def _refusal(position: int, error: MessageError, raw: bytes, origin: str) -> Refusal:
     readable = not isinstance(error, Unreadable)
-    return Refusal(position, error.code, error.place, error.mend, raw, readable)
+    return Refusal(position, error.code, error.place, error.mend, raw, readable, origin)
 
 
 def _kind(error: Exception) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
@@ -14,11 +13,11 @@ from typing import Protocol
 from weakref import WeakValueDictionary
 
 from hub.catalog import Catalog
-from hub.envelope import Record, stamp
+from hub.envelope import Record
 from hub.inbound import NOT_NEEDED, Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
 from hub.keys import Keys
 from hub.log import note
-from hub.topology import quarantine_of
+from hub.quarantine.item import Sent, plain, refused
 from hub.transports import Answer
 from hub.view import Identifier
 from hub.wall import CLOSED, let_in
@@ -30,7 +29,6 @@ Wall = Callable[[], Awaitable[Collection[Identifier]]]
 """The identifiers that adoption orders closed, all that were committed before the call; raises TransportError."""
 UNKEPT = frozenset({CLOSED, NOT_NEEDED})
 """The refusals of which nothing is kept, neither in quarantine nor in the sender's folder."""
-PLAIN = re.compile(r"[^A-Za-z0-9_.,:/\[\]() \-]")
 
 
 def now_in_utc() -> datetime:
@@ -118,56 +116,45 @@ class Intake:
                 line=line.name,
                 code=again.code,
             )
-            if records := self._records(line, fault, now):
+            if records := self._records(line, fault, now, _sent(name, data, [fault])):
                 await self._commit(records)
-            return _answer([fault])
-        outcomes, records = await asyncio.to_thread(self._understood, line, data, now, closed)
+            return answer_of([fault])
+        outcomes, records = await asyncio.to_thread(self._understood, line, data, name, now, closed)
         if records:
             await self._commit(records)
-        answer = _answer(outcomes)
+        answer = answer_of(outcomes)
         if self._inbox is not None and (answer.events or answer.set_aside):
             self._inbox.remember(agency, line.name, name, data, json.dumps(answer._asdict()), now=now)
         _note(line, outcomes, answer)
         return answer
 
     def _understood(
-        self, line: Line, data: bytes, now: datetime, closed: Collection[Identifier]
+        self, line: Line, data: bytes, name: str, now: datetime, closed: Collection[Identifier]
     ) -> tuple[list[Outcome], list[Record]]:
         outcomes = [let_in(line, one, closed) for one in read(line, data, self._keys)]
-        return outcomes, [record for one in outcomes for record in self._records(line, one, now)]
+        sent = _sent(name, data, outcomes)
+        return outcomes, [record for one in outcomes for record in self._records(line, one, now, sent)]
 
-    def _records(self, line: Line, outcome: Outcome, now: datetime) -> list[Record]:
+    def _records(self, line: Line, outcome: Outcome, now: datetime, sent: Sent) -> list[Record]:
         if isinstance(outcome, Refusal):
-            return [] if outcome.code in UNKEPT else [self._quarantined(line, outcome, now)]
+            kept = outcome.code not in UNKEPT
+            return [refused(self._keys, line.agency.key, line.name, outcome, sent, now)] if kept else []
         if not isinstance(outcome, Understood):
             return []
         values, source = outcome.event.model_dump(), f"/{line.agency.key}/{line.name}"
         return [record_of(self._catalog, self._keys, outcome.stream, values, outcome.id, source, now)]
 
-    def _quarantined(self, line: Line, refusal: Refusal, now: datetime) -> Record:
-        """What was refused, sealed; its headers say why and where, and nothing of what it said."""
-        topic = quarantine_of(line.agency.key)
-        name = self._keys.event_id(
-            line.agency.key, line.name, hashlib.sha256(refusal.raw).hexdigest(), refusal.position
-        )
-        headers = (
-            ("hub_line", line.name.encode()),
-            ("hub_code", plain(refusal.code).encode()),
-            ("hub_place", plain(refusal.place).encode()),
-            ("hub_time", stamp(now).encode()),
-        )
-        return Record(topic, name.encode(), self._keys.seal("quarantine", refusal.raw, bound_to=name), headers)
+
+def _sent(name: str, data: bytes, outcomes: Sequence[Outcome]) -> Sent:
+    alone = len({one.position for one in outcomes}) == 1 and outcomes[0].position <= 0
+    return Sent(name, hashlib.sha256(data).hexdigest(), alone)
 
 
-def plain(text: str) -> str:
-    """*text* cut to what a code or a place can be, so that an odd name in a message does not travel in a header."""
-    return PLAIN.sub("?", text)[:80]
-
-
-def _answer(outcomes: Sequence[Outcome]) -> Answer:
+def answer_of(outcomes: Sequence[Outcome]) -> Answer:
+    """What a sender is told of everything that came of its message: counts, and the first fault."""
     counts = Counter(type(one) for one in outcomes)
-    refused = [one for one in outcomes if isinstance(one, Refusal)]
-    first = next((one for one in refused if one.code == CLOSED), refused[0] if refused else None)
+    faults = [one for one in outcomes if isinstance(one, Refusal)]
+    first = next((one for one in faults if one.code == CLOSED), faults[0] if faults else None)
     answer = Answer(events=counts[Understood], set_aside=counts[SetAside], refused=counts[Refusal])
     if first is None:
         return answer

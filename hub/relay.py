@@ -13,16 +13,17 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from hub import disclosure, topology
+from hub import disclosure
 from hub.avro import Codec
 from hub.catalog import Catalog
 from hub.disclosure import Receipt
-from hub.envelope import Record, stamp
+from hub.envelope import Record
 from hub.errors import TransportError
 from hub.following import Following
 from hub.keys import Keys
 from hub.log import note
 from hub.outbound import Desk
+from hub.quarantine.item import set_aside
 from hub.transports.kafka import Follower, consumer_settings, producer_settings
 
 BATCH = 4_000
@@ -211,13 +212,8 @@ class Relay:
             offset=message.offset(),
             kind=type(error).__name__,
         )
-        headers = (
-            ("hub_code", f"relay.{type(error).__name__.lower()}".encode()),
-            ("hub_place", place.encode()),
-            ("hub_time", stamp(now).encode()),
-        )
-        sealed = self._keys.seal("quarantine", message.value() or b"", bound_to=place)
-        return Record(topology.RELAY, message.key(), sealed, headers)
+        record = Record(message.topic(), message.key(), message.value(), message.headers() or ())
+        return set_aside(self._keys, record, f"relay.{type(error).__name__.lower()}", place, now)
 
     def _transact(
         self, records: Sequence[Record], offsets: list[TopicPartition], meanwhile: Sequence[Message] = ()

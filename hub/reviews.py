@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 
-from hub.approvals import person
 from hub.disclosure import Receipt
 from hub.envelope import Record, stamp
 from hub.errors import HubError, Unreadable
+from hub.reasons import NotAnswered, reason
 
 TOPIC = "reviews.v1"
 REVIEW_DAYS = 7
@@ -22,14 +21,6 @@ open and whoever decided still knows why. No statute names a figure; the authori
 OVERRIDE = "override"
 Finding = Literal["justified", "not-justified"]
 FINDINGS: tuple[Finding, ...] = get_args(Finding)
-FEWEST_WORDS, FEWEST_LETTERS, MOST_LETTERS = 5, 25, 2_000
-PERSONAL = {
-    "an NHS number": re.compile(r"(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{4}(?!\d)", re.ASCII),
-    "a unique pupil number": re.compile(r"\b[A-Z]\d{11}[0-9A-Z]\b", re.ASCII | re.IGNORECASE),
-    "a postcode": re.compile(r"\b[A-Z]{1,2}\d[A-Z0-9]? ?\d[A-Z]{2}\b", re.ASCII | re.IGNORECASE),
-    "an e-mail address": re.compile(r"\S@\S+\.\S"),
-}  # fmt: skip
-"""What a review must not hold, as far as it can be known by its looks."""
 
 
 class NotReviewed(HubError):
@@ -88,17 +79,11 @@ def review(
         raise NotReviewed("nothing was shared by an override under that event and agency: see `hub reviews`")
     if before is not None and not again:
         raise NotReviewed(f"{before.by} found it {before.finding} at {before.at}: add --again to review it once more")
-    if not person(by) or len(by) > 120 or not by.isprintable():
-        raise NotReviewed("--by: name who reviewed it, by first and last name")
-    text = because.strip()
-    if len(text) < FEWEST_LETTERS or len(text.split()) < FEWEST_WORDS:
-        raise NotReviewed("--because: say in a sentence what the finding rests on")
-    if len(text) > MOST_LETTERS or not text.isprintable():
-        raise NotReviewed(f"--because: one paragraph of at most {MOST_LETTERS} letters, without control characters")
-    for what, pattern in PERSONAL.items():
-        if pattern.search(text) or pattern.search(by):
-            raise NotReviewed(f"that holds what looks like {what}: a review is about the decision, not the child")
-    said = Review(receipt.event, receipt.agency, receipt.message, finding, by.strip(), text, stamp(at))
+    try:
+        answers = reason(by, because, did="reviewed it", rests="the finding rests on")
+    except NotAnswered as missing:
+        raise NotReviewed(str(missing)) from None
+    said = Review(receipt.event, receipt.agency, receipt.message, finding, *answers, stamp(at))
     body = json.dumps(said._asdict(), ensure_ascii=False, sort_keys=True).encode()
     return Record(TOPIC, f"{said.event}/{said.agency}".encode(), body, (("content-type", b"application/json"),))
 

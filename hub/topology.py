@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hub import archive, disclosure, reviews
+from hub import archive, disclosure, handled, reviews
 from hub.catalog import Catalog, Keeping
 from hub.policy import cite
 
 WATCHES = "quarantine.watches"
 RELAY = "quarantine.relay"
-OWN_WAYS = ("agency", "quarantine", "disclosures", "policies", "reviews")
+OWN_WAYS = ("agency", "quarantine", "disclosures", "policies", "reviews", "handled")
 """The entries of topics/keeping.yaml that no stream names."""
 WATCH_GROUP = "hub-watches"
 UNITS = {"hours": 3_600_000, "days": 86_400_000}
@@ -108,6 +108,7 @@ def topics(catalog: Catalog) -> Iterator[Topic]:
     yield _own(disclosure.TOPIC, catalog.keeping["disclosures"])
     yield _own(archive.TOPIC, catalog.keeping["policies"])
     yield _own(reviews.TOPIC, catalog.keeping["reviews"])
+    yield _own(handled.TOPIC, catalog.keeping["handled"])
 
 
 def _own(name: str, keeping: Keeping) -> Topic:

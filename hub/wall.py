@@ -7,11 +7,13 @@ Who the child is now could stand beside it (Adoption and Children Act 2002 s.77 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from hub.inbound import Line, Outcome, Refusal, Understood
 from hub.seals import identifiers
 from hub.standing import Standing
+from hub.stream import Event, Stream, pick
 from hub.view import Identifier
 
 CLOSED = "identity.closed"
@@ -34,15 +36,20 @@ def let_in(line: Line, outcome: Outcome, closed: Collection[Identifier]) -> Outc
         if (only_standing and b"adopted" in outcome.raw) or holds(outcome.raw, closed):
             return Refusal(outcome.position, CLOSED, "", _MEND, b"", outcome.readable)
         return outcome
-    if not isinstance(outcome, Understood) or not closed:
-        return outcome
-    named = identifiers(outcome.event, outcome.stream)
+    if isinstance(outcome, Understood) and names(outcome.event, outcome.stream, closed):
+        return Refusal(outcome.position, CLOSED, "", _MEND, b"", readable=True)
+    return outcome
+
+
+def names(values: Mapping[str, Any] | Event, stream: Stream, closed: Collection[Identifier]) -> bool:
+    """Whether an event names a child by identifiers that are *closed*, other than to say again that they are."""
+    if not closed:
+        return False
+    named = identifiers(values, stream)
     if not any(one in closed for one in named):
-        return outcome
-    again = isinstance(outcome.event, Standing) and outcome.event.adopted is not None
-    if again and all(one in closed for one in named):
-        return outcome
-    return Refusal(outcome.position, CLOSED, "", _MEND, b"", readable=True)
+        return False
+    again = issubclass(stream.event, Standing) and pick(values, "adopted") is not None
+    return not (again and all(one in closed for one in named))
 
 
 def holds(raw: bytes, closed: Collection[Identifier]) -> bool:

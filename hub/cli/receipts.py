@@ -34,10 +34,10 @@ def ledger_of(catalog: Catalog) -> Ledger:
     from hub.evidence import Ledger  # noqa: PLC0415  each command loads only what it needs
 
     settings = Settings.read()
-    return Ledger(catalog, bootstrap_of(settings), settings.kafka(), _counting)
+    return Ledger(catalog, bootstrap_of(settings), settings.kafka(), counting)
 
 
-def _counting(records: Iterator[Stored], topic: str) -> Iterable[Stored]:
+def counting(records: Iterator[Stored], topic: str) -> Iterable[Stored]:
     """*records*, with a line on a terminal's stderr that counts while they are read."""
     shown = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed:,.0f} records; Ctrl-C stops"),

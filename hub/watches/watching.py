@@ -10,11 +10,11 @@ from typing import NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from pydantic import ValidationError
 
-from hub.envelope import Envelope, Headers, Record, is_synthetic, stamp
+from hub.envelope import Envelope, Headers, Record, is_synthetic
 from hub.errors import MessageError, NotUnderstood, TransportError, Unreadable
 from hub.keys import Keys
+from hub.quarantine.item import set_aside
 from hub.stream import Stream
-from hub.topology import WATCHES
 from hub.watch import MORE_DOUBTS, Memory, Watch, record_of
 from hub.wire import Wire
 
@@ -144,17 +144,8 @@ class Watching:
 
     def quarantined(self, taken: Taken, fault: MessageError, now: datetime) -> Record:
         """What goes to quarantine: the record's bytes sealed, a code and its place in the open."""
-        return Record(
-            WATCHES,
-            taken.key,
-            self.keys.seal("quarantine", taken.value or b"", taken.place),
-            (
-                ("hub_code", f"watch.{fault.code}".encode()),
-                ("hub_place", taken.place.encode()),
-                ("hub_time", stamp(now).encode()),
-                ("hub_watch", self.watch.name.encode()),
-            ),
-        )
+        record = Record(taken.topic, taken.key, taken.value, taken.headers)
+        return set_aside(self.keys, record, f"watch.{fault.code}", taken.place, now, self.watch.name)
 
 
 def unsealed(keys: Keys, watch: str, key: bytes, box: bytes | None) -> Memory:

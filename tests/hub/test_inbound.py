@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -254,7 +255,8 @@ def test_a_bad_item_within_a_sound_whole_is_refused_as_unreadable(monkeypatch):
 
     refused, understood = read(line(), b"whole", KEYS)
 
-    assert refused == Refusal(0, "csv.ragged", "line 2", "mend it", b"raw", readable=False)
+    origin = f"{hashlib.sha256(b'whole').hexdigest()}\x000"
+    assert refused == Refusal(0, "csv.ragged", "line 2", "mend it", b"raw", readable=False, origin=origin)
     assert isinstance(understood, Understood)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -532,6 +533,15 @@ def test_the_same_message_gets_the_same_answer(inbox: Inbox) -> None:
     assert inbox.recall("clinic", "adt", "MSG1", b"hello") == ('{"code":"accepted"}', True)
     assert inbox.recall("clinic", "adt", "MSG1", b"other") == ('{"code":"accepted"}', False)
     assert inbox.recall("clinic", "letters", "MSG1", b"hello") is None
+
+
+def test_what_was_replayed_is_answered_as_if_it_had_been_taken_in(inbox: Inbox) -> None:
+    """Of what was sent only the hash is known by then; an answer that was given before stands."""
+    content = hashlib.sha256(b"hello").hexdigest()
+    inbox.settle("clinic", "adt", "MSG1", content, "replayed", now=NOW)
+    inbox.settle("clinic", "adt", "MSG1", content, "again", now=NOW)
+    assert inbox.recall("clinic", "adt", "MSG1", b"hello") == ("replayed", True)
+    assert inbox.recall("clinic", "adt", "MSG1", b"other") == ("replayed", False)
 
 
 def test_the_first_answer_stands(inbox: Inbox) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -325,7 +326,10 @@ def test_quarantine_holds_the_bytes_sealed_and_the_place_open(bench: Bench) -> N
     record = bench.watching.quarantined(taken, MessageError("some-code", "some-place"), NOW)
     assert record.topic == "quarantine.watches"
     assert KEYS.unseal("quarantine", record.value or b"", "said.v1/2/40") == b"telltale"
-    assert dict(record.headers) == {
+    headers = dict(record.headers)
+    papers = json.loads(KEYS.unseal("quarantine.papers", headers.pop("hub_papers"), "said.v1/2/40"))
+    assert [name for name, _ in papers["headers"]] == [name for name, _ in taken.headers]
+    assert headers == {
         "hub_code": b"watch.some-code",
         "hub_place": b"said.v1/2/40",
         "hub_time": b"2026-03-10T12:00:00.000Z",

@@ -8,6 +8,7 @@ from hub.transports.kafka.inflow import KafkaInflow
 from hub.transports.kafka.lag import Lag, lags
 from hub.transports.kafka.reading import Stored, read_topic
 from hub.transports.kafka.topics import Cluster, TopicWanted, cluster, ensure_topics
+from hub.transports.kafka.turn import Turn
 
 __all__ = [
     "Cluster",
@@ -18,6 +19,7 @@ __all__ = [
     "Lag",
     "Stored",
     "TopicWanted",
+    "Turn",
     "begin_groups",
     "cluster",
     "consumer_settings",

@@ -16,7 +16,7 @@ from hub.envelope import Record
 from hub.errors import Refused, TransportError
 from hub.transports.kafka.clients import LOGGER, Extra, producer_settings, trouble
 
-_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
+FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
 _NEVER = {
     KafkaError.MSG_SIZE_TOO_LARGE,
     KafkaError.INVALID_MSG_SIZE,
@@ -261,10 +261,10 @@ class Committer:
                 raise _Failed(next((asked.fault for asked in group if asked.fault), None))
             self._conclude(producer, started)
         except (KafkaException, SystemError) as error:
-            fault = _fault(error)
+            fault = fault_of(error)
             self._drop()
             # The broker also fences a producer whose transaction stayed open too long: that is no other process.
-            if fault.code() in _FENCED and time.monotonic() - started < self._transaction_timeout:
+            if fault.code() in FENCED and time.monotonic() - started < self._transaction_timeout:
                 raise Fenced(
                     "another process writes under this one's transactional id; see that only one of its name runs"
                 ) from error
@@ -328,7 +328,7 @@ class Committer:
                 let_go()
 
 
-def _fault(error: KafkaException | SystemError) -> KafkaError:
+def fault_of(error: KafkaException | SystemError) -> KafkaError:
     """
     What Kafka said.
 

@@ -1,0 +1,323 @@
+"""Verbs for those who work what could not be read, understood or carried: quarantine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hub.cli.ground import bootstrap_of, console, main, sound
+from hub.cli.receipts import STOPPED, counting
+from hub.errors import HubError
+from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from hub.quarantine.ward import Entry, Wanted, Ward
+    from hub.quarantine.work import Done
+    from hub.reasons import Reason
+    from hub.store.inbox import Inbox
+
+by = click.option("--by", required=True, metavar="NAME", help="Who does it.")
+because = click.option(
+    "--because", required=True, metavar="TEXT", help="Why, in a sentence; no personal data of anyone."
+)
+agency_ = click.option("--agency", default="", metavar="A", help="All open ones of this agency; or relay, or watches.")
+line_ = click.option("--line", default="", metavar="L", help="Only of this line of an agency.")
+code_ = click.option("--code", default="", metavar="C", help="Only with this code; `csv.*` for all that begin so.")
+
+
+@main.group("quarantine", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print it for programs.")
+@click.pass_context
+def quarantine(ctx: click.Context, as_json: bool) -> None:
+    r"""
+    What could not be read, understood or carried, and waits for a person: how many, from whom, and why.
+
+    \b
+      hub quarantine                                    who, which code, how many, since when
+      hub quarantine list schools --code 'csv.*'        one row an item: its id, place, and what to mend
+      hub quarantine show 6f1c… --by 'Ada Quill' --because 'The school asks which row it was.'
+      hub quarantine replay 6f1c… --by … --because …    take it in again, by today's code and policies
+      hub quarantine discard 6f1c… --by … --because …   nothing is to come of it
+
+    What lies there is sealed with the hub's secret. `list` shows codes and places and never what was sent; `show` does,
+    once it is on record who looked and why. A replay has the ids that the message would have had when it came, so
+    that recipients know it again, and never happens twice. Everything done is kept for seven years on handled.v1, with
+    NAME and TEXT, and without a word of the message. An item is kept for 30 days; then its sender must send it again.
+
+    Exit code 1 where something is open that will be gone within a week. Needs Kafka, the hub's secret, and for replays
+    the gateway's store (HUB_STORE_URL, or the state folder).
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from hub import quarantine_pages as pages  # noqa: PLC0415
+    from hub.quarantine.ward import Wanted  # noqa: PLC0415
+
+    ward = _ward()
+    entries = [one for one in _read(ward, Wanted()) if one.end is None]
+    now = datetime.now(UTC)
+    if as_json:
+        click.echo(json.dumps([
+            {"who": who, "code": code, "open": number, "oldest": oldest.item.time, "newest": newest.item.time}
+            for who, code, number, oldest, newest in pages.counted(entries)
+        ], indent=1))  # fmt: skip
+    else:
+        pages.summary(console, ward, entries, now)
+    _told(ward)
+    sys.exit(1 if pages.ending(ward, entries, now) else 0)
+
+
+@quarantine.command("list")
+@click.argument("agency", default="")
+@line_
+@code_
+@click.option("--all", "every", is_flag=True, help="Also what was replayed or discarded.")
+@click.option("--json", "as_json", is_flag=True, help="Print them for programs.")
+def list_(agency: str, line: str, code: str, every: bool, as_json: bool) -> None:
+    r"""
+    One row an item, the oldest first: id, from whom, code, place, since when, and what its sender was told to mend.
+
+    \b
+      hub quarantine list
+      hub quarantine list schools --line attendance --code csv.ragged
+      hub quarantine list relay --all
+
+    Never what was sent. AGENCY is an agency's folder, or relay, or watches, for events that these could not work on.
+    Exit code 1 where one of them is open and will be gone within a week.
+    """
+    from hub import quarantine_pages as pages  # noqa: PLC0415
+    from hub.quarantine.ward import Wanted  # noqa: PLC0415
+
+    ward, now = _ward(), datetime.now(UTC)
+    found = _read(ward, Wanted(agency=agency, line=line, code=code))
+    entries = [one for one in found if every or one.end is None]
+    if as_json:
+        click.echo(json.dumps([_said(ward, one) for one in entries], indent=1, ensure_ascii=False))
+    else:
+        pages.listed(console, ward, entries, now)
+    _told(ward)
+    sys.exit(1 if pages.ending(ward, entries, now) else 0)
+
+
+@quarantine.command("show")
+@click.argument("item")
+@by
+@because
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write it there, for its owner only, and print none of it.")  # fmt: skip
+def show(item: str, by: str, because: str, out: Path | None) -> None:
+    r"""
+    What was sent, and what stands at the place of the fault; ITEM is an id, or how one begins.
+
+    \b
+      hub quarantine show 6f1c --by 'Ada Quill' --because 'The school asks which row was refused.'
+      hub quarantine show 6f1c --by … --because … --out row.csv
+
+    That NAME looked, and why, is on record before anything is shown. Characters that steer a terminal are shown by
+    their numbers, and what is long is cut; FILE has it to the byte. Delete FILE when you are done: nothing else will.
+    What names a child whose identifiers an adoption order has closed is shown to nobody, nor what was discarded.
+    """
+    from hub import quarantine_pages as pages  # noqa: PLC0415
+    from hub.quarantine import work  # noqa: PLC0415
+
+    why = _reason(by, because)
+    if out is not None and out.exists():
+        raise HubError(f"{out}: is there already; name a file that is not")
+    ward = _ward()
+    entry, raw = work.show(ward, item, why)
+    if out is not None:
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(raw)
+    pages.shown(console, ward, entry, raw, content=out is None)
+    if out is not None:
+        console.print(f"wrote {out}")
+
+
+@quarantine.command("replay")
+@click.argument("items", nargs=-1)
+@agency_
+@line_
+@code_
+@by
+@because
+@click.option("--with", "corrected", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="Take in a corrected copy of the one ITEM; wants --second.")  # fmt: skip
+@click.option("--second", default="", metavar="NAME", help="Who else agreed that the correction is what was meant.")
+@click.option("--even-so", is_flag=True, help="Though a newer word on the same subject came since.")
+@click.option("--dry-run", "dry", is_flag=True, help="Say what would come of it, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print what became of each for programs.")
+def replay(
+    items: tuple[str, ...], agency: str, line: str, code: str, by: str, because: str, corrected: Path | None,
+    second: str, even_so: bool, dry: bool, as_json: bool,
+) -> None:  # fmt: skip
+    r"""
+    Take ITEMS in again, or all that are open of an agency and a code, by today's code, wall and policies.
+
+    \b
+      hub quarantine replay 6f1c 80ab --by 'Ada Quill' --because 'The list of attendance codes was extended.'
+      hub quarantine replay --agency schools --code attendance-code.unknown --by … --because … --dry-run
+      hub quarantine show 6f1c --by … --because … --out row.csv     # mend row.csv, then
+      hub quarantine replay 6f1c --with row.csv --second 'Bo Sample' --by … --because …
+
+    What is understood becomes events, in one transaction with its audit, under the ids and with the time that it would
+    have had when it came. What is refused again stays open, and why is told. Nothing is replayed twice: not what
+    was replayed or discarded, nor whose id is taken by now because it was sent again, nor by two at once: the
+    later takes the turn, and the earlier is told that it was ended. A sender that mends a message and sends it under
+    another id has said another thing: then discard the old one.
+
+    A word that would take the place of a newer one on the same subject is replayed with --even-so only. An event that
+    the relay or a watch set aside goes back onto its topic as it was: whoever has had it knows it by its id.
+
+    \b
+    Exit code 0: all of them were.  1: at least one was not; each line says why.
+    """
+    from hub import quarantine_pages as pages  # noqa: PLC0415
+    from hub.quarantine import work  # noqa: PLC0415
+
+    why, wanted = _reason(by, because), _wanted(items, agency, line, code)
+    content, seconded = None, ""
+    if corrected is not None:
+        if len(items) != 1:
+            raise click.UsageError("--with corrects one ITEM")
+        seconded, content = _second(why, second), corrected.read_bytes()
+    ward, inbox = _ward(), _inbox()
+    if dry:
+        found = work.preview(ward, wanted, inbox, corrected=content, even_so=even_so)
+    else:
+        found = work.replay(ward, wanted, why, inbox, corrected=content, second=seconded, even_so=even_so)
+    became: list[Done] = []
+    try:
+        for one in found:
+            became.append(one)
+            if not as_json:
+                pages.done(console, one, dry=dry)
+    except KeyboardInterrupt:
+        click.echo("stopped: what is said above is done, and nothing else", err=True)
+        sys.exit(STOPPED)
+    if as_json:
+        click.echo(json.dumps([_became(one) for one in became], indent=1))
+    else:
+        _count(became, dry=dry)
+    sys.exit(1 if any(one.code for one in became) else 0)
+
+
+@quarantine.command("discard")
+@click.argument("items", nargs=-1)
+@agency_
+@line_
+@code_
+@by
+@because
+def discard(items: tuple[str, ...], agency: str, line: str, code: str, by: str, because: str) -> None:
+    r"""
+    Put on record that nothing is to come of ITEMS, or of all that are open of an agency and a code.
+
+    \b
+      hub quarantine discard 6f1c --by 'Ada Quill' --because 'The school sent the register again, without that row.'
+
+    From then on they are shown to nobody and not replayed. What it does not do: delete. Kafka removes no single record;
+    the sealed bytes go with the topic's retention, at most 30 days after they came. Where the same message is refused
+    once more, its sender insists, and it is open again.
+    """
+    from hub.quarantine import work  # noqa: PLC0415
+
+    why, wanted, number = _reason(by, because), _wanted(items, agency, line, code), 0
+    ward = _ward()
+    try:
+        for entry in work.discard(ward, wanted, why):
+            number += 1
+            until = ward.keeps_until(entry.item)
+            console.print(f"{entry.item.id}  {entry.item.by}: discarded; its sealed bytes go by {until:%Y-%m-%d}")
+    except KeyboardInterrupt:
+        click.echo("stopped: what is said above is done, and nothing else", err=True)
+        sys.exit(STOPPED)
+    console.print(f"{number} discarded")
+
+
+def _ward() -> Ward:
+    from hub.quarantine.ward import Ward  # noqa: PLC0415
+
+    loaded, settings = sound(), Settings.read()
+    return Ward(loaded, settings.keys(), bootstrap_of(settings), settings.kafka(), counting)
+
+
+def _inbox() -> Inbox:
+    from hub.store import engine  # noqa: PLC0415
+    from hub.store.inbox import Inbox  # noqa: PLC0415
+
+    settings = Settings.read()
+    return Inbox(engine(settings.database), settings.keys())
+
+
+def _read(ward: Ward, wanted: Wanted) -> list[Entry]:
+    try:
+        return ward.entries(wanted)
+    except KeyboardInterrupt:
+        click.echo("stopped: not all was read, so that nothing is said", err=True)
+        sys.exit(STOPPED)
+
+
+def _told(ward: Ward) -> None:
+    if ward.unread:
+        click.echo(f"{ward.unread} records of quarantine are no items of the hub's", err=True)
+
+
+def _reason(by: str, because: str) -> Reason:
+    from hub.reasons import reason  # noqa: PLC0415
+
+    return reason(by, because)
+
+
+def _second(why: Reason, second: str) -> str:
+    """A correction speaks in an agency's name: another person than who makes it must have agreed."""
+    from hub.approvals import different  # noqa: PLC0415
+    from hub.reasons import reason  # noqa: PLC0415
+
+    if not second:
+        raise click.UsageError("--with speaks in an agency's name: name with --second who agreed to the correction")
+    name, _ = reason(second, why.because)
+    if not different(why.by, name):
+        raise click.UsageError("--second: another person than --by")
+    return name
+
+
+def _wanted(items: Iterable[str], agency: str, line: str, code: str) -> Wanted:
+    from hub.quarantine.ward import Wanted  # noqa: PLC0415
+
+    named = tuple(items)
+    if named and (agency or line or code):
+        raise click.UsageError("name ITEMS, or --agency with --code, not both")
+    if not named and not (agency and code):
+        raise click.UsageError("name ITEMS, or --agency and --code for all such: see `hub quarantine list`")
+    if any(len(one) < 4 for one in named):
+        raise click.UsageError("write at least four characters of each id")
+    return Wanted(ids=named, agency=agency, line=line, code=code)
+
+
+def _said(ward: Ward, entry: Entry) -> dict[str, Any]:
+    item, end = entry.item, entry.end
+    return {"item": item.id, "topic": item.topic, "agency": item.agency, "line": item.line, "watch": item.watch,
+            "code": item.code, "place": item.place, "mend": ward.mend(item), "since": item.time, "times": entry.times,
+            "kept_until": ward.keeps_until(item).isoformat(timespec="seconds"), "state": entry.state,
+            "by": end.by if end else None, "at": end.at if end else None, "because": end.because if end else None,
+            }  # fmt: skip
+
+
+def _became(one: Done) -> dict[str, Any]:
+    plan = one.plan
+    return {"item": plan.item.id, "replayed": one.done, "code": one.code, "place": plan.place, "mend": one.mend,
+            "counts": dict(plan.counts), "events": list(plan.events)}  # fmt: skip
+
+
+def _count(became: list[Done], *, dry: bool) -> None:
+    number = sum(not one.code for one in became)
+    left = len(became) - number
+    console.print(
+        f"{number} {'would be replayed' if dry else 'replayed'}, {left} not" + ("; nothing was done" if dry else "")
+    )

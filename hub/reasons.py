@@ -1,0 +1,51 @@
+"""Reasons: who did what people answer for, and why, in a sentence without personal data; not what was done."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from hub.approvals import person
+from hub.errors import HubError
+
+FEWEST_WORDS, FEWEST_LETTERS, MOST_LETTERS = 5, 25, 2_000
+LONGEST_NAME = 120
+PERSONAL = {
+    "an NHS number": re.compile(r"(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{4}(?!\d)", re.ASCII),
+    "a unique pupil number": re.compile(r"\b[A-Z]\d{11}[0-9A-Z]\b", re.ASCII | re.IGNORECASE),
+    "a postcode": re.compile(r"\b[A-Z]{1,2}\d[A-Z0-9]? ?\d[A-Z]{2}\b", re.ASCII | re.IGNORECASE),
+    "an e-mail address": re.compile(r"\S@\S+\.\S"),
+}  # fmt: skip
+"""What a reason must not hold, as far as it can be known by its looks."""
+
+
+class NotAnswered(HubError):
+    """Nobody is named, or no reason is given that can be kept; the message says what is missing."""
+
+
+class Reason(NamedTuple):
+    """*by* whom, and *because* of what."""
+
+    by: str
+    because: str
+
+
+def reason(by: str, because: str, *, did: str = "does it", rests: str = "it rests on") -> Reason:
+    """
+    Who answers for something and why, as it is kept for years.
+
+    *did* and *rests* are the words in which the one who writes is asked. Raises NotAnswered where nobody is named,
+    where *because* is no sentence, or where either looks as if it held personal data: a name cannot be known by its
+    looks, and is the writer's to leave out.
+    """
+    if not person(by) or len(by) > LONGEST_NAME or not by.isprintable():
+        raise NotAnswered(f"--by: name who {did}, by first and last name")
+    text = because.strip()
+    if len(text) < FEWEST_LETTERS or len(text.split()) < FEWEST_WORDS:
+        raise NotAnswered(f"--because: say in a sentence what {rests}")
+    if len(text) > MOST_LETTERS or not text.isprintable():
+        raise NotAnswered(f"--because: one paragraph of at most {MOST_LETTERS} letters, without control characters")
+    for what, pattern in PERSONAL.items():
+        if pattern.search(text) or pattern.search(by):
+            raise NotAnswered(f"that holds what looks like {what}: say why it was decided, and nothing of the child")
+    return Reason(by.strip(), text)
