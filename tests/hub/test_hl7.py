@@ -187,6 +187,7 @@ def test_a_batch_that_lost_something_is_refused_whole(data, verdict):
         (one(header(), *["NTE|1"] * 500), ("hl7.too-many-segments", "")),
         (one(header(), "PID|||" + "7~" * 200), ("hl7.too-many-repetitions", "PID")),
         (one(header(), "NTE|1||" + "x" * hl7.LONGEST_MESSAGE), ("hl7.too-long", "")),
+        (one(header()) * (hl7_batch.MOST_MESSAGES + 1), ("hl7.too-many-messages", "")),
         (one(header(), "PID|||7||Zoë", charset="latin-1"), ("hl7.charset", "MSH-18")),
         (one(header(tail="||||||ASCII"), "PID|||7||Zoë"), ("hl7.charset", "MSH-18")),
         (one(header(tail="||||||ISO IR87"), "PID|||7||Zo"), ("hl7.charset", "MSH-18")),
