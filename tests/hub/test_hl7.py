@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hub.agency import Saying
 from hub.errors import NotUnderstood, Unreadable
-from hub.formats import hl7, hl7_values, hl7_write
+from hub.formats import hl7, hl7_batch, hl7_values, hl7_write
 
 SAYING = Saying(format="hl7", by="mllp", into=("hospital_attendance",))
 NOW = datetime(2026, 7, 4, 18, 22, tzinfo=UTC)
