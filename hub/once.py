@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.agency import Door
+from hub.agency import Agency, Door
 from hub.catalog import Catalog
 from hub.disclosure import Receipt
 from hub.envelope import Envelope, Record
@@ -18,6 +18,7 @@ from hub.following import Following
 from hub.intake import Clock, Intake, now_in_utc
 from hub.keys import Keys
 from hub.outbound import Desk, Letter, Run, open_letter, render
+from hub.parcel import code_of
 from hub.stream import Stream
 from hub.transports import Answer
 from hub.transports.memory import MemoryInbox, MemoryLog
@@ -49,6 +50,8 @@ class Delivered:
     count: int
     body: bytes
     suffix: str
+    fault: str = ""
+    """Why it could not be rendered: a courier would park it, and nothing of it is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,15 @@ class Outcome:
     def kept_back(self) -> Counter[tuple[str, str, str]]:
         """How often each (agency, stream, limit) kept something of what was told."""
         return Counter((r.agency, r.stream, limit) for r in self.receipts for limit in r.kept_back)
+
+
+DoorOf = Callable[[Agency, str], Door]
+"""Which door a stream goes to an agency by."""
+
+
+def first_door(agency: Agency, stream: str) -> Door:
+    """The first one that agency.yaml names."""
+    return agency.hears[stream].doors[0]
 
 
 def line_of(catalog: Catalog, path: Path) -> tuple[str, str]:
@@ -100,10 +112,20 @@ class Once:
 
     def give(self, path: Path, agency: str, line: str) -> Answer:
         """Take one file in, as *line* of *agency*, and carry everything that comes of it."""
-        answer = asyncio.run(self._intake.receive(agency, line, path.read_bytes()))
+        answer = self.take(path.read_bytes(), agency, line)
         self.outcome.given.append(Given(path, agency, line, answer))
+        return answer
+
+    def take(self, data: bytes, agency: str, line: str) -> Answer:
+        """The same of bytes that lie in no file of their own."""
+        answer = asyncio.run(self._intake.receive(agency, line, data))
         self._settle()
         return answer
+
+    def carry(self, record: Record) -> None:
+        """Carry an event as if it lay on its stream's topic."""
+        self.log.append([record])
+        self._settle()
 
     def _settle(self) -> None:
         """Watch and decide until nothing new comes of it; what is followed or kept goes before what is judged."""
@@ -140,12 +162,12 @@ class Once:
             value = self.catalog.codec(emits).encode(event.model_dump())
             self.log.append([record_of(watch, emits, self.keys, papers, index, event, value)])
 
-    def deliver(self) -> Outcome:
-        """Render everything that was released, as the couriers would."""
+    def deliver(self, door_of: DoorOf = first_door) -> Outcome:
+        """Render everything that was released, as the couriers would, for the door that *door_of* chooses."""
         for agency in self.catalog.agencies.values():
-            for name, hearing in agency.hears.items():
+            for name in agency.hears:
                 stream = self.catalog.streams[name]
-                door = hearing.doors[0]
+                door = door_of(agency, name)
                 records = list(self.log.fresh([stream.topic_to(agency.key)]))
                 if door.by == "kafka":
                     self.outcome.delivered.extend(self._heard(agency.key, stream, door, one) for one in records)
@@ -155,12 +177,19 @@ class Once:
                     for record in records
                 ]
                 for address, number, batch in _batches(letters, door.batch):
-                    made = render(self.catalog, stream, agency, door, batch, Run(number, self._clock()))
-                    fields = self._fields(agency.key, stream)
-                    self.outcome.delivered.append(
-                        Delivered(agency.key, name, address, door, fields, len(batch), made.body, made.suffix)
-                    )
+                    self.outcome.delivered.append(self._rendered(agency, stream, door, address, number, batch))
         return self.outcome
+
+    def _rendered(
+        self, agency: Agency, stream: Stream, door: Door, address: str, number: int, batch: Sequence[Letter]
+    ) -> Delivered:
+        fields = self._fields(agency.key, stream)
+        try:
+            made = render(self.catalog, stream, agency, door, batch, Run(number, self._clock()))
+        except Exception as error:  # noqa: BLE001  as for a courier: one that cannot be rendered stops no other
+            fault = f"render.{code_of(error)}"
+            return Delivered(agency.key, stream.name, address, door, fields, len(batch), b"", "", fault)
+        return Delivered(agency.key, stream.name, address, door, fields, len(batch), made.body, made.suffix)
 
     def _heard(self, agency: str, stream: Stream, door: Door, record: Record) -> Delivered:
         fields = self._fields(agency, stream)
@@ -187,7 +216,7 @@ def write(outcome: Outcome, folder: Path) -> None:
 
     An address comes of an event's field and could say anything: what is no letter or digit in it becomes `_`.
     """
-    for number, one in enumerate(outcome.delivered, 1):
+    for number, one in enumerate((one for one in outcome.delivered if not one.fault), 1):
         where = folder / one.agency / ODD.sub("_", one.address)
         where.mkdir(parents=True, exist_ok=True)
         (where / f"{one.stream}-{number:05d}{one.suffix}").write_bytes(one.body)

@@ -35,11 +35,14 @@ def outcome(console: Console, catalog: Catalog, result: Outcome) -> None:
     came_in(console, catalog, [(*line, number, counts[line]) for line, number in taken.items()])
     heard: Counter[tuple[str, str]] = Counter()
     for one in result.delivered:
-        heard[one.agency, one.stream] += one.count
+        heard[one.agency, one.stream] += 0 if one.fault else one.count
     got(console, catalog, heard, {(one.agency, one.stream): f"{one.door.format} by {one.door.by}"
                                   for one in result.delivered})  # fmt: skip
     withheld(console, catalog, result.withheld())
     kept_back(console, catalog, result.kept_back())
+    for one in result.delivered:
+        if one.fault:
+            console.print(f"{one.agency} {one.stream}: {one.count} not rendered ({one.fault}); a courier parks it")
 
 
 def came_in(console: Console, catalog: Catalog, rows: list[tuple[str, str, int, Counter[str]]]) -> None:

@@ -38,6 +38,7 @@ def faults(catalog: Catalog) -> list[Finding]:
     for agency in catalog.agencies.values():
         findings += agencies.agency(agency, catalog)
         findings += agencies.functions(agency, catalog)
+        findings += agencies.unwritten(agency)
     for place, document in catalog.documents.items():
         if place.endswith("/policy.yaml"):
             findings += grants.policy(place.split("/")[1], document, catalog)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from hub.agency import BY_FILE, HOLD_MANY, PSEUDONYM, Agency, Door, Hearing, Saying
@@ -12,6 +13,7 @@ from hub.document import Document, Finding, near
 from hub.policy import Grant
 from hub.stream import Stream
 
+UNWRITTEN = re.compile(r"\bTODO\b|\"todo\"")
 READ = ("hl7", "csv", "json", "xml")
 LISTENED_ON = ("mllp", "https", "files", "sftp", "mesh")
 Place = tuple[str, ...]
@@ -126,6 +128,14 @@ def functions(agency: Agency, catalog: Catalog) -> Iterator[Finding]:
     for name, (stream, form) in own.items():
         if form in ("fhir", "hl7", "xml") and name not in rendered.functions and not rendered.faults:
             yield document.finding(("hears", stream), f"outbound.py has no {name}", f"write `def {name}(letter)`")
+
+
+def unwritten(agency: Agency) -> Iterator[Finding]:
+    """A finding for each line of an agency's code that still says TODO, as `hub new` wrote it."""
+    for path in sorted((folder_of("connectors") / agency.key).glob("*.py")):
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if UNWRITTEN.search(line):
+                yield Finding(f"connectors/{agency.key}/{path.name}", number, "still says TODO", "write it")
 
 
 class _Module:

@@ -1,6 +1,19 @@
 """The command line: every verb of the hub, each said in a sentence; what it does is done elsewhere."""
 
-from hub.cli import canaries, carrying, governance, kafka, policies, previews, quarantine, receipts, reviews, writing  # noqa: F401  importing them adds their verbs
+from hub.cli import (  # noqa: F401  importing them adds their verbs
+    canaries,
+    carrying,
+    connecting,
+    governance,
+    kafka,
+    policies,
+    previews,
+    quarantine,
+    receipts,
+    reviews,
+    trying,
+    writing,
+)
 from hub.cli.ground import main
 
 __all__ = ["main"]

@@ -116,13 +116,62 @@ def new() -> None:
 @click.argument("name")
 @click.option("--says", multiple=True, metavar="LINE:FORMAT:ROAD:STREAM", help="A line that it says.")
 @click.option("--hears", multiple=True, metavar="STREAM:FORMAT:ROAD", help="A stream that it hears.")
-def new_agency(name: str, says: tuple[str, ...], hears: tuple[str, ...]) -> None:
-    """An agency's folder, to be filled in: connectors/NAME."""
+@click.option("--ask", is_flag=True, help="Ask, also where this is no terminal.")
+def new_agency(name: str, says: tuple[str, ...], hears: tuple[str, ...], ask: bool) -> None:
+    r"""
+    An agency's folder: connectors/NAME, by what its engineer answers, or by flags and to be filled in.
+
+    \b
+      hub new agency school_nursing
+      hub new agency school_nursing --says visits:csv:files:child_demographics --hears hospital_alert:fhir:https
+
+    On a terminal, or with --ask, it asks: what it says line by line, with a sample of invented people; what it hears;
+    the agreement. It shows what it will write before it writes, and Ctrl-C leaves nothing behind. With --says or
+    --hears it asks nothing. What is left to write says TODO, and `hub check` names each place.
+    """
     from hub import catalog, new  # noqa: PLC0415
 
-    for place in new.agency(catalog.look(), name, says, hears):
+    look = catalog.look()
+    new.fresh("connectors", name)  # before the first question
+    if says or hears or not (ask or sys.stdin.isatty()):
+        written = list(new.agency(look, name, says, hears))
+    else:
+        from hub.cli import interview  # noqa: PLC0415
+
+        plan = interview.plan(look, name)
+        found = new.files(look, plan)
+        for place in ("agency.yaml", "policy.yaml", "inbound.py"):
+            if place in found:
+                click.echo(f"\nconnectors/{name}/{place}\n" + found[place].decode())
+        others = [place for place in found if place not in ("agency.yaml", "policy.yaml", "inbound.py")]
+        click.echo(f"and: {', '.join(others)}")
+        if not click.confirm("Write it?", default=True):
+            click.echo("nothing was written")
+            return
+        written = list(new.planned(look, plan))
+    for place in written:
         click.echo(f"wrote {place}")
-    click.echo("fill in what says TODO, then: hub check && hub sync && pytest tests/contract --accept")
+    _next(name)
+
+
+def _next(name: str) -> None:
+    """What is left to be done, in the order in which to do it."""
+    from hub import catalog, check  # noqa: PLC0415
+
+    findings = [one for one in check.faults(catalog.look()) if one.place.startswith(f"connectors/{name}/")]
+    click.echo("\nWhat to do next:")
+    if findings:
+        click.echo(f"  1. write what is still open, {len(findings)} places:")
+        for one in findings:
+            click.echo(f"     {one}")
+    else:
+        click.echo("  1. read what was written: nothing in it is open")
+    click.echo(f"""  2. hub sync
+  3. add examples, then have what is expected written, and read it: pytest tests/contract -k {name} --accept
+  4. hub check
+  5. see one message on its way: hub try {name}
+  6. try the door: hub connect {name}
+  7. once the agreement is signed, take `status: trial` out of connectors/{name}/agency.yaml""")
 
 
 @new.command("stream")

@@ -85,7 +85,8 @@ def parse(data: bytes, saying: Saying) -> Iterator[Item]:
     Read the rows of a file; rows without any content are passed over.
 
     The file is gone through twice, so that nothing is yielded of a file that turns out to be unreadable as a
-    whole. Raises `Unreadable` with csv.empty, too-large, utf-16, nul, charset, delimiter, column-twice,
+    whole. Each row is kept with a copy of the heading, which is why a long one is for few rows only. Raises
+    `Unreadable` with csv.empty, too-large, heading-too-long, utf-16, nul, charset, delimiter, column-twice,
     column-missing, too-many-columns, too-many-rows, row-too-long, cell-too-long, quote, quote-open or
     quote-swallowed. A row with another number of cells than the heading is an Item with csv.ragged, one with
     control characters in it an Item with csv.control-character.
@@ -93,9 +94,13 @@ def parse(data: bytes, saying: Saying) -> Iterator[Item]:
     charset, data = _charset(data, saying.charset)
     if data.count(b"\n") + data.count(b"\r") > MOST_LINES:
         raise _too_many_rows()
-    for count, _ in enumerate(_rows(data, charset, saying.columns)):
+    repeated = 0
+    for count, item in enumerate(_rows(data, charset, saying.columns)):
+        repeated += len(item.raw)
         if count >= MOST_ROWS:
             raise _too_many_rows()
+        if repeated - len(data) > MOST_BYTES:
+            raise Unreadable("csv.heading-too-long", "line 1", "give columns shorter names, or send fewer rows at once")
     return _rows(data, charset, saying.columns)
 
 

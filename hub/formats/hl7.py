@@ -114,6 +114,16 @@ class Message:
         self._charset = charset
         self._segments: dict[str, list[Segment]] = {}
 
+    @property
+    def charset(self) -> str:
+        """What its bytes were read as, by Python's name."""
+        return self._charset
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its segments, in order."""
+        return [line[:3] for line in self._lines]
+
     def segments(self, name: str) -> list[Segment]:
         """All segments of this name, in order."""
         found = self._segments.get(name)

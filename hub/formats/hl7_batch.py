@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from hub.errors import Unreadable
+
+MOST_MESSAGES = 5_000  # in one file or frame: each that is refused is sealed by itself
 
 _HEADS = re.compile(rb"(?:\A|[\r\n])\x0b?(?=(MSH|FHS|BHS|BTS|FTS)(?:[^A-Za-z0-9]|\Z))")
 
@@ -13,9 +16,12 @@ def split(data: bytes) -> list[tuple[bytes, bytes]]:
     """
     The messages and envelope segments of *data*, each with the name of its first segment.
 
-    They begin where MSH, FHS, BHS, BTS or FTS begins a line. Raises `Unreadable` where anything stands before.
+    They begin where MSH, FHS, BHS, BTS or FTS begins a line. Raises `Unreadable` where anything stands before, and
+    where there are too many.
     """
-    heads = list(_HEADS.finditer(data))
+    heads = list(islice(_HEADS.finditer(data), MOST_MESSAGES + 1))
+    if len(heads) > MOST_MESSAGES:
+        raise Unreadable("hl7.too-many-messages", "", f"send at most {MOST_MESSAGES} messages in one file or frame")
     if not heads or data[: heads[0].start()].strip(b"\r\n\x0b"):
         raise Unreadable("hl7.header", "", "begin with MSH, or with FHS or BHS for a batch")
     ends = [*(head.start() for head in heads[1:]), len(data)]

@@ -16,7 +16,7 @@ import random
 import re
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,8 +24,9 @@ from pathlib import Path, PurePath
 
 from hub.errors import Refused, TransportError
 from hub.log import note
-from hub.transports import Answer, Delivery, Receive
+from hub.transports import Answer, Delivery, Reached, Receive
 from hub.transports.folder import Mark, files, move, opened, read, remove, reserve, write
+from hub.transports.folder_trial import tried
 
 DONE, REFUSED = "done", "refused"
 _DELETED = re.compile(r"deleted-\d+(\.\d+)?")
@@ -253,6 +254,10 @@ class FolderSink:
         except OSError as error:
             code = errno.errorcode.get(error.errno or 0, "EIO")
             raise TransportError(f"files: {code}: look at the folder, its disk and its rights") from None
+
+    async def reach(self) -> Sequence[Reached]:
+        """Whether the folder is there, may be written to and has room; raises `Unreached` at the step that fails."""
+        return await asyncio.to_thread(tried, self._root)
 
     async def close(self) -> None:
         """Nothing stays open between deliveries."""

@@ -8,7 +8,7 @@ import hmac
 import io
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -20,7 +20,9 @@ from yarl import URL
 
 from hub.agency import Format
 from hub.errors import Refused, TransportError
-from hub.transports import Delivery, Receive
+from hub.transports import Delivery, Reached, Receive
+from hub.transports.https_trial import tried
+from hub.transports.knocking import SECONDS
 from hub.transports.problem import answered, later, named, problem, too_large
 from hub.transports.wire import Server, whole_body
 
@@ -215,6 +217,16 @@ class HttpsSink:
         if answer:
             _check_outcome(status, answer)
         return str(status)
+
+    async def reach(self, address: str = "") -> Sequence[Reached]:
+        """
+        Go to the door of *address* and hand over nothing; raises `Unreached` at the step that fails.
+
+        Without an *address* the path of a family of like recipients stays unknown.
+        """
+        whole = bool(address) or "{address}" not in self._url
+        seconds = min(self._timeout.total or SECONDS, SECONDS)
+        return await tried(self._address(address or "connect"), self._token, self._ssl, seconds, whole=whole)
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -6,13 +6,15 @@ import asyncio
 import logging
 import socket
 import ssl as tls
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from hub.errors import Refused, TransportError, Unreadable
 from hub.formats import hl7
 from hub.formats.hl7_write import Outcome, acknowledge, answer_code, header
 from hub.log import note
-from hub.transports import Answer, Delivery, Receive
+from hub.transports import Answer, Delivery, Reached, Receive
+from hub.transports.knocking import SECONDS, knock
 from hub.transports.mllp_framing import BEGIN, END, Framer
 
 FRAME_SECONDS = 10.0  # from a frame's first byte to its last
@@ -212,6 +214,14 @@ class MllpSink:
             except asyncio.CancelledError:
                 await self._drop()
                 raise
+
+    async def reach(self) -> Sequence[Reached]:
+        """
+        Go to the listener, by TLS where it is spoken, and send nothing; raises `Unreached` at the step that fails.
+
+        MLLP has no credentials but the connection's own.
+        """
+        return await knock(*self._where, self._ssl, min(self._timeout, SECONDS))
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -230,6 +230,14 @@ def test_files_beyond_the_limits_are_refused(monkeypatch):
     assert refusal(b"NAME\n" + b"x\n" * 4).code == "csv.too-many-rows"
 
 
+def test_a_heading_that_is_long_is_for_few_rows():
+    """Each row is kept with its heading: a small file could otherwise be a thousand times its size in memory."""
+    heading = b",".join(b"%d" % number + b"A" * 400 for number in range(200)) + b"\n"
+
+    assert refusal(heading + b"x\n" * 2_000).code == "csv.heading-too-long"
+    assert len(read(heading + b"x\n" * 20)) == 20
+
+
 def test_a_row_is_never_shown():
     """A row that ends up in a log by mistake tells its line and nothing else."""
     (item,) = read(HEADING + b"Ann,2012-01-02,Swindon\r\n")

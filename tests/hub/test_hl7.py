@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hub.agency import Saying
 from hub.errors import NotUnderstood, Unreadable
-from hub.formats import hl7, hl7_values, hl7_write
+from hub.formats import hl7, hl7_batch, hl7_values, hl7_write
 
 SAYING = Saying(format="hl7", by="mllp", into=("hospital_attendance",))
 NOW = datetime(2026, 7, 4, 18, 22, tzinfo=UTC)
@@ -187,6 +187,7 @@ def test_a_batch_that_lost_something_is_refused_whole(data, verdict):
         (one(header(), *["NTE|1"] * 500), ("hl7.too-many-segments", "")),
         (one(header(), "PID|||" + "7~" * 200), ("hl7.too-many-repetitions", "PID")),
         (one(header(), "NTE|1||" + "x" * hl7.LONGEST_MESSAGE), ("hl7.too-long", "")),
+        (one(header()) * (hl7_batch.MOST_MESSAGES + 1), ("hl7.too-many-messages", "")),
         (one(header(), "PID|||7||Zoë", charset="latin-1"), ("hl7.charset", "MSH-18")),
         (one(header(tail="||||||ASCII"), "PID|||7||Zoë"), ("hl7.charset", "MSH-18")),
         (one(header(tail="||||||ISO IR87"), "PID|||7||Zo"), ("hl7.charset", "MSH-18")),

@@ -63,9 +63,10 @@ def fill_in_stream(house) -> None:
 def fill_in_agency(house) -> None:
     """What the officer and the connector's author would write."""
     for place, said, meant in (
+        ("__init__.py", "TODO: one sentence: who school_nursing are", "School nurses"),
         ("agency.yaml", "TODO School", "School"),
         ("agency.yaml", "todo@", "nurses@"),
-        ("agency.yaml", "{TODO: TODO}", "{CHILD: child.local_id, DAY: happened_on}"),
+        ("agency.yaml", "TODO: TODO", "CHILD: child.local_id\n      DAY: happened_on"),
         ("policy.yaml", "agreement: TODO", "agreement: ISA-2026-099"),
         ("policy.yaml", "2026-01-01   # TODO", "2099-01-01   #"),
         ("policy.yaml", "TODO why", "Tells why"),
