@@ -32,7 +32,7 @@ def let_in(line: Line, outcome: Outcome, closed: Collection[Identifier]) -> Outc
     if isinstance(outcome, Refusal):
         only_standing = bool(line.streams) and all(issubclass(stream.event, Standing) for stream in line.streams)
         if (only_standing and b"adopted" in outcome.raw) or holds(outcome.raw, closed):
-            return Refusal(outcome.position, CLOSED, "", _MEND, b"", outcome.readable)
+            return shut(outcome.position, readable=outcome.readable)
         return outcome
     if not isinstance(outcome, Understood) or not closed:
         return outcome
@@ -42,7 +42,19 @@ def let_in(line: Line, outcome: Outcome, closed: Collection[Identifier]) -> Outc
     again = isinstance(outcome.event, Standing) and outcome.event.adopted is not None
     if again and all(one in closed for one in named):
         return outcome
-    return Refusal(outcome.position, CLOSED, "", _MEND, b"", readable=True)
+    return shut(outcome.position, readable=True)
+
+
+def shut(position: int, *, readable: bool) -> Refusal:
+    """The refusal of what names a closed identity: nothing of it is kept."""
+    return Refusal(position, CLOSED, "", _MEND, b"", readable)
+
+
+def words(raw: bytes) -> set[str]:
+    """The words in *raw*, and up to three that follow one another as one: whatever parted them in an identifier."""
+    text = raw.replace(b"\x00", b"").decode("latin-1").upper()
+    found = _WORD.findall(text)
+    return {"".join(found[start : start + many]) for many in (1, 2, 3) for start in range(len(found) - many + 1)}
 
 
 def holds(raw: bytes, closed: Collection[Identifier]) -> bool:
