@@ -88,6 +88,18 @@ def review(
         raise NotReviewed("nothing was shared by an override under that event and agency: see `hub reviews`")
     if before is not None and not again:
         raise NotReviewed(f"{before.by} found it {before.finding} at {before.at}: add --again to review it once more")
+    text = sentence(by, because)
+    said = Review(receipt.event, receipt.agency, receipt.message, finding, by.strip(), text, stamp(at))
+    body = json.dumps(said._asdict(), ensure_ascii=False, sort_keys=True).encode()
+    return Record(TOPIC, f"{said.event}/{said.agency}".encode(), body, (("content-type", b"application/json"),))
+
+
+def sentence(by: str, because: str) -> str:
+    """
+    What *because* says, without the space around it, where it can stand on record beside who said it.
+
+    Raises NotReviewed where nobody is named, where it is no sentence, or where it looks as if it held personal data.
+    """
     if not person(by) or len(by) > 120 or not by.isprintable():
         raise NotReviewed("--by: name who reviewed it, by first and last name")
     text = because.strip()
@@ -98,9 +110,7 @@ def review(
     for what, pattern in PERSONAL.items():
         if pattern.search(text) or pattern.search(by):
             raise NotReviewed(f"that holds what looks like {what}: a review is about the decision, not the child")
-    said = Review(receipt.event, receipt.agency, receipt.message, finding, by.strip(), text, stamp(at))
-    body = json.dumps(said._asdict(), ensure_ascii=False, sort_keys=True).encode()
-    return Record(TOPIC, f"{said.event}/{said.agency}".encode(), body, (("content-type", b"application/json"),))
+    return text
 
 
 def read(record: Record) -> Review:

@@ -46,7 +46,6 @@ def carried(said: Said, keys: Keys, graph: Graph) -> tuple[list[Carried], Collec
     else:
         today: dict[str, Certainty] = graph.numbers([stated]) if stated in graph.kinds else {stated: "certain"}
         if not led.keys() <= {*today, stated}:
-            doubts.append(Doubt(CONTRADICTED, stated))
             every = {**today, **led}
             few = every if len(every) <= MOST else today
             found = [Carried(name, "possible", "contradicted") for name in few]

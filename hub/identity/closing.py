@@ -24,12 +24,13 @@ def closing(graph: Graph, named: Collection[str]) -> tuple[set[str], set[str]]:
     for number in [name for name in core if graph.kinds[name] == NHS_NUMBER]:
         core.update(graph.former(number))
     anothers: set[str] = set()
-    while True:
+    while not graph.cut:
         mine = _reach(graph, core, anothers)
         found = {name for name in mine - core if not _leads_to_nobody_else(graph, name, mine, core)}
         if not found:
             return mine, {one for name in mine for one in _beside(graph, name)} - mine
         anothers |= found
+    return {name for name in named if name in graph.kinds}, set()
 
 
 def _reach(graph: Graph, core: Collection[str], anothers: Collection[str]) -> set[str]:

@@ -14,11 +14,11 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from hub.identified import CERTAINTIES, Certainty
-from hub.identity.names import NHS_NUMBER, SHARED
+from hub.identity.names import NHS_NUMBER
 
 Relation = Literal["same", "gave-way"]
-MOST_LINKS = 20
-"""More than so many links of one identifier that is no national one, and it names nobody: `UNKNOWN`, `0000`."""
+MOST_LINKS = 30
+"""More than so many links of one identifier that is no NHS number, and it names nobody: `UNKNOWN`, `0000`."""
 RANK: Mapping[Certainty, int] = {certainty: rank for rank, certainty in enumerate(CERTAINTIES)}
 
 
@@ -50,6 +50,8 @@ class Graph:
     ) -> None:
         self.kinds = dict(kinds or {})
         self.taken_back = set(taken_back)
+        self.cut = False
+        """Whether there is more than was looked at, so that nothing follows from what is not here."""
         self.links: dict[str, Link] = {}
         self._of: defaultdict[str, dict[str, Link]] = defaultdict(dict)
         for link in links:
@@ -74,7 +76,7 @@ class Graph:
 
     def full(self, name: str) -> bool:
         """Whether a name is tied to so many others that it names nobody."""
-        return self.kinds[name] not in SHARED and len(self.of(name)) >= MOST_LINKS
+        return self.kinds[name] != NHS_NUMBER and len(self.of(name)) >= MOST_LINKS
 
     def steps(self, name: str) -> Iterator[tuple[str, Link]]:
         """

@@ -34,8 +34,8 @@ class Looked(NamedTuple):
 class Index(Protocol):
     """Identifiers, what ties them, and what is closed."""
 
-    def look(self, names: Mapping[str, Name]) -> Looked:
-        """All that is tied to *names*, as far as it can lead to an NHS number."""
+    def look(self, names: Mapping[str, Name], *, whole: bool = False) -> Looked:
+        """All that is tied to *names*, as far as it can lead to an NHS number, or the *whole* that hangs together."""
 
     def value(self, name: str) -> str | None:
         """The identifier that is called *name*; None where it is not known, or was closed meanwhile."""
@@ -82,8 +82,8 @@ class MemoryIndex:
         self.marks: set[str] = set()
         self._words: dict[str, set[str]] = {}
 
-    def look(self, names: Mapping[str, Name]) -> Looked:
-        """All that is known: a copy, because what a message says counts for others only once it is committed."""
+    def look(self, names: Mapping[str, Name], *, whole: bool = False) -> Looked:
+        """All that is known, *whole* or not: a copy, because what a message says counts only once it is committed."""
         closed = frozenset(own for own, name in names.items() if self.marks and mark(self._keys, name) in self.marks)
         return Looked(Graph(self.graph.kinds, self.graph.links.values(), self.graph.taken_back), closed)
 
@@ -92,16 +92,18 @@ class MemoryIndex:
         return self.names[name].value if name in self.names else None
 
     def keep(self, news: News) -> None:
-        """Keep *news*."""
-        tied = {name for link in news.links for name in (link.one, link.other)}
-        for own in tied | {doubt.name for doubt, _ in news.doubts}:
-            if own in news.names:
-                self.names[own] = news.names[own]
-                self.graph.kinds[own] = news.names[own].kind
+        """Keep *news*, but for what was closed meanwhile."""
+        shut = {own for own, name in news.names.items() if mark(self._keys, name) in self.marks}
         for link in news.links:
-            self.graph.add(link)
+            if shut.isdisjoint((link.one, link.other)):
+                self.graph.add(link)
         for doubt, source in news.doubts:
-            self.doubts.setdefault(doubt, source)
+            if doubt.name not in shut:
+                self.doubts.setdefault(doubt, source)
+        tied = {name for link in news.links for name in (link.one, link.other)}
+        for own in (tied | {doubt.name for doubt, _ in news.doubts}) & news.names.keys() - shut:
+            self.names[own] = news.names[own]
+            self.graph.kinds[own] = news.names[own].kind
 
     def close(self, named: Collection[Name], at: datetime) -> int:
         """Close, and forget all but the marks."""

@@ -15,6 +15,7 @@ from hub.identity.names import SHARED, Name, Said, said
 from hub.identity.statements import Doubt, Source, name_of, statements
 from hub.inbound import Line, Outcome, Queried, Refusal, Understood
 from hub.keys import Keys
+from hub.log import note
 from hub.standing import Standing
 from hub.stream import Event, pick
 from hub.view import Identifier
@@ -47,7 +48,8 @@ class Registry:
             return
         fresh = [Name(kind, "", value) for kind, value in set(closed).difference(self._closed)]
         if fresh:
-            self._index.close(fresh, now)
+            count = self._index.close(fresh, now)
+            note("gateway", "identities closed in the index", count=count)
         self._closed = closed
 
     def settle(self, line: Line, outcomes: Sequence[Outcome], now: datetime) -> tuple[list[Outcome], News]:
@@ -59,7 +61,8 @@ class Registry:
             if isinstance(one, Understood)
         }
         names = {name_of(self._keys, name): name for one in saids.values() for name in one.every}
-        looked = self._index.look(names) if names else Looked(Graph(), frozenset())
+        orders = any(isinstance(one, Understood) and _ordered(one.event) for one in outcomes)
+        looked = self._index.look(names, whole=orders) if names else Looked(Graph(), frozenset())
         for own, name in names.items():
             looked.graph.kinds.setdefault(own, name.kind)
         settled: list[Outcome] = []
@@ -94,7 +97,7 @@ class Registry:
         self, line: Line, one: Understood, says: Said, looked: Looked, now: datetime, links: list[Link],
         doubts: list[tuple[Doubt, Source]],
     ) -> Iterator[Outcome]:  # fmt: skip
-        order = isinstance(one.event, Standing) and one.event.adopted is not None
+        order = _ordered(one.event)
         if looked.closed:
             owns = [name_of(self._keys, name) for name in says.every]
             if any(own in looked.closed for own in owns) and not (order and looked.closed.issuperset(owns)):
@@ -151,6 +154,11 @@ class Registry:
             if absent and len(today) == 1 and (value := self._index.value(today[0])) is not None:
                 event = event.model_copy(update={kind: value})
         return event
+
+
+def _ordered(event: Event) -> bool:
+    """Whether it says that an adoption order closed the identifiers in it."""
+    return isinstance(event, Standing) and event.adopted is not None
 
 
 def placed(event: Event, path: str, value: Event) -> Event:

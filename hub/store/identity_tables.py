@@ -1,4 +1,4 @@
-"""Tables of the identity index: names and links are keyed digests, personal data is sealed, what was closed is a mark."""
+"""Tables of the identity index: names and links are keyed digests, personal data is sealed, closed ones are marks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ links = Table(
     metadata,
     Column("id", String(32), primary_key=True),  # keyed digest of the statement: who says what of which two
     Column("one", String(32), nullable=False),
+    Column("one_kind", String(40), nullable=False),
     Column("other", String(32), nullable=False),
+    Column("other_kind", String(40), nullable=False),
     Column("relation", String(8), nullable=False),
     Column("certainty", String(8), nullable=False),
     Column("born", String(32), nullable=False),  # keyed digest, or empty
