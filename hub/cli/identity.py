@@ -86,11 +86,11 @@ def show(kind: str, within: str, by: str, because: str) -> None:
     number itself is asked for. Of an identity that an adoption order closed nothing is known.
     """
     shown = _work().show(_name(kind, within), by=by, because=because, now=datetime.now(UTC))
-    for number, certainty in shown.numbers.items():
-        console.print(f"leads to {escape(number)}: {certainty if len(shown.numbers) == 1 else 'contradicted'}")
     if not shown.links:
         console.print("no link is known")
         return
+    for number, certainty in shown.numbers.items():
+        console.print(f"leads to {escape(number)}: {certainty if len(shown.numbers) == 1 else 'contradicted'}")
     table = Table(title="Links, the oldest first", title_justify="left", title_style="bold")
     for head in ("LINK", "says that", "certainty", "said by", "on", "event", "at", "taken back"):
         table.add_column(head, no_wrap=head in ("LINK", "event"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from hub.identity.graph import Graph
+from hub.identity.graph import Graph, Link
 from hub.identity.names import NHS_NUMBER, SHARED
 
 
@@ -57,8 +57,13 @@ def _reach(graph: Graph, core: Collection[str], anothers: Collection[str]) -> se
 
 
 def _leads_to_nobody_else(graph: Graph, name: str, mine: Collection[str], core: Collection[str]) -> bool:
-    shared = {one for one in _beside(graph, name) if graph.kinds[one] in SHARED}
-    return shared <= set(mine) and graph.numbers([name]).keys() <= set(core)
+    own = {one for one in _beside(graph, name) if graph.kinds[one] in SHARED} - set(mine)
+    near = {one for one in own if any(link.certainty == "certain" for link in _between(graph, one, core))}
+    return own == near and graph.numbers([name]).keys() <= set(core)
+
+
+def _between(graph: Graph, name: str, core: Collection[str]) -> list[Link]:
+    return [link for link in graph.of(name) if link.one in core or link.other in core]
 
 
 def _beside(graph: Graph, name: str) -> set[str]:

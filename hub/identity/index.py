@@ -115,7 +115,7 @@ class MemoryIndex:
                 self._words.setdefault(word[0], set()).add(word_mark(self._keys, *word))
         for one in mine:
             for link in list(self.graph.of(one)):
-                del self.graph.links[link.id]
+                self.graph.links.pop(link.id, None)
             self.names.pop(one, None)
             self.graph.kinds.pop(one, None)
         self.graph = Graph(self.graph.kinds, self.graph.links.values(), self.graph.taken_back)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from hub.identified import Identified
 from hub.identity.carried import AS_SAID, Carried, carried
@@ -55,27 +56,24 @@ class Registry:
     def settle(self, line: Line, outcomes: Sequence[Outcome], now: datetime) -> tuple[list[Outcome], News]:
         """*outcomes* as they are carried, with what is refused because it names a closed identity; and what is new."""
         sure = line.agency.says[line.name].identifies == "certain"
-        saids = {
-            id(one): said(one.stream, one.event, line.agency.key, sure=sure)
-            for one in outcomes
-            if isinstance(one, Understood)
-        }
+        understood = [one for one in outcomes if isinstance(one, Understood)]
+        saids = {id(one): said(one.stream, one.event, line.agency.key, sure=sure) for one in understood}
         names = {name_of(self._keys, name): name for one in saids.values() for name in one.every}
-        orders = any(isinstance(one, Understood) and _ordered(one.event) for one in outcomes)
+        orders = any(_ordered(one.event) for one in understood)
         looked = self._index.look(names, whole=orders) if names else Looked(Graph(), frozenset())
         for own, name in names.items():
             looked.graph.kinds.setdefault(own, name.kind)
+        message = _Message(line.agency.key, now, names, looked, [], [])
         settled: list[Outcome] = []
-        links: list[Link] = []
-        doubts: list[tuple[Doubt, Source]] = []
         for one in outcomes:
             if isinstance(one, Refusal):
                 settled.append(self.sifted(line, one))
             elif isinstance(one, Understood) and saids[id(one)].every:
-                settled += self._event(line, one, saids[id(one)], looked, now, links, doubts)
+                settled += self._event(message, one, saids[id(one)])
             else:
                 settled.append(one)
-        return settled, News(names, links, doubts) if links or doubts else NOTHING
+        news = News(names, message.links, message.doubts)
+        return settled, news if news else NOTHING
 
     def keep(self, news: News) -> None:
         """Keep what a message added, once Kafka holds what came of it."""
@@ -93,11 +91,8 @@ class Registry:
         holds = any(word_mark(self._keys, agency, word) in marks for word in words(one.raw) for agency in whose)
         return shut(one.position, readable=one.readable) if holds else one
 
-    def _event(
-        self, line: Line, one: Understood, says: Said, looked: Looked, now: datetime, links: list[Link],
-        doubts: list[tuple[Doubt, Source]],
-    ) -> Iterator[Outcome]:  # fmt: skip
-        order = _ordered(one.event)
+    def _event(self, message: _Message, one: Understood, says: Said) -> Iterator[Outcome]:
+        order, looked = _ordered(one.event), message.looked
         if looked.closed:
             owns = [name_of(self._keys, name) for name in says.every]
             if any(own in looked.closed for own in owns) and not (order and looked.closed.issuperset(owns)):
@@ -106,32 +101,31 @@ class Registry:
         if order:
             yield replace(one, event=self._whole(one.event, says, looked.graph))
             return
-        source, found = Source(line.agency.key, one.stream.name, one.id, now), list[Doubt]()
+        source, found = Source(message.agency, one.stream.name, one.id, message.now), list[Doubt]()
         for new in statements(says, self._keys, looked.graph, source):
             if isinstance(new, Link):
                 looked.graph.add(new)
-                links.append(new)
+                message.links.append(new)
             else:
                 found.append(new)
         ways, more = carried(says, self._keys, looked.graph)
         found += more
-        yield from self._carried(one, says, ways)
+        yield from self._carried(message, one, ways)
         for doubt in dict.fromkeys(found):
-            doubts.append((doubt, source))
+            message.doubts.append((doubt, source))
             yield Queried(one.position, doubt.code, one.stream.identified or "")
 
-    def _carried(self, one: Understood, says: Said, ways: Sequence[Carried]) -> Iterator[Understood]:
+    def _carried(self, message: _Message, one: Understood, ways: Sequence[Carried]) -> Iterator[Understood]:
         path = one.stream.identified
         if path is None:
             yield one
             return
-        values = {name_of(self._keys, name): name.value for name in says.every}
         for index, way in enumerate(ways):
             if way is AS_SAID:
                 yield one
                 continue
             assert way.name is not None  # noqa: S101  only AS_SAID has none
-            value = values.get(way.name) or self._index.value(way.name)
+            value = message.names[way.name].value if way.name in message.names else self._index.value(way.name)
             if value is None:  # closed since it was looked up
                 if index == 0:
                     yield one
@@ -154,6 +148,17 @@ class Registry:
             if absent and len(today) == 1 and (value := self._index.value(today[0])) is not None:
                 event = event.model_copy(update={kind: value})
         return event
+
+
+class _Message(NamedTuple):
+    """One message under way: its *names*, what is known of them, and the *links* and *doubts* that it adds."""
+
+    agency: str
+    now: datetime
+    names: Mapping[str, Name]
+    looked: Looked
+    links: list[Link]
+    doubts: list[tuple[Doubt, Source]]
 
 
 def _ordered(event: Event) -> bool:
