@@ -13,7 +13,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, delete, or_, select, text
+from sqlalchemy import BindParameter, Connection, Engine, and_, bindparam, delete, or_, select, text
 
 from hub.identity.closing import closing
 from hub.identity.graph import Graph, Link
@@ -30,7 +30,21 @@ WHOLE = "-"
 MAYBE_CLOSED = "identity.maybe-closed"
 """An adoption order closed what this was tied to, and it may be another child's: somebody must say."""
 _CLOSING = 0x69646E74  # any fixed number: the lock that keeps what is being closed from being written anew
-_LINK = tuple(links.c[name] for name in Link._fields)
+
+# Made once: to put a statement together takes longer than to carry it out.
+_SOME: BindParameter[str] = bindparam("some", expanding=True)
+_NUMBERS: BindParameter[str] = bindparam("numbers", expanding=True)
+_SHUT = select(closed.c.mark).where(closed.c.mark.in_(_SOME))
+_AROUND = select(
+    *(links.c[name] for name in Link._fields), links.c.one_kind, links.c.other_kind, links.c.taken_back
+).where(
+    or_(
+        links.c.one.in_(_SOME),
+        links.c.other.in_(_SOME),
+        and_(links.c.one.in_(_NUMBERS), links.c.relation == "gave-way"),
+        and_(links.c.other.in_(_NUMBERS), links.c.relation == "gave-way"),
+    )
+)
 
 
 class SqlIndex:
@@ -46,12 +60,7 @@ class SqlIndex:
         marks = {mark(self._keys, name): own for own, name in names.items()}
         with reading(self._store) as connection:
             graph = graph_of(connection, {own: name.kind for own, name in names.items()}, whole=whole)
-            found = [
-                marks[row.mark]
-                for some in portions(marks)
-                for row in connection.execute(select(closed.c.mark).where(closed.c.mark.in_(some)))
-            ]
-        return Looked(graph, frozenset(found))
+            return Looked(graph, frozenset(marks[one] for one in shut_of(connection, marks)))
 
     def value(self, name: str) -> str | None:
         """The identifier itself."""
@@ -80,11 +89,7 @@ class SqlIndex:
         """Keep *news* in a transaction that is under way."""
         used = {one for link in news.links for one in (link.one, link.other)} | {one.name for one, _ in news.doubts}
         marks = {mark(self._keys, news.names[own]): own for own in used if own in news.names}
-        shut = {
-            marks[row.mark]
-            for some in portions(marks)
-            for row in connection.execute(select(closed.c.mark).where(closed.c.mark.in_(some)))
-        }
+        shut = {marks[one] for one in shut_of(connection, marks)}
         known = {
             row.name
             for some in portions(used)
@@ -147,8 +152,18 @@ class SqlIndex:
             connection.execute(insert(self._store, table).on_conflict_do_nothing(), rows)  # type: ignore[arg-type]
 
 
+def shut_of(connection: Connection, marks: Iterable[str]) -> set[str]:
+    """Those of *marks* that stand for something closed."""
+    return {one for some in portions(marks) for one in connection.scalars(_SHUT, {"some": some})}
+
+
 def graph_of(connection: Connection, kinds: Mapping[str, str], *, whole: bool = False) -> Graph:
-    """The links around the names in *kinds*, wave by wave, as far as they lead on."""
+    """
+    The links around the names in *kinds*, wave by wave, as far as they lead on.
+
+    Unless the *whole* is wanted, of an NHS number only what it gave way to, or the other way round: whom else it ties
+    is asked from the other end.
+    """
     graph = Graph(kinds)
     wave, loaded = set(kinds), set(kinds)
     while wave:
@@ -156,9 +171,11 @@ def graph_of(connection: Connection, kinds: Mapping[str, str], *, whole: bool = 
             graph.cut = True
             break
         for some in portions(wave):
-            query = select(*_LINK, links.c.one_kind, links.c.other_kind, links.c.taken_back)
-            for row in connection.execute(query.where(or_(links.c.one.in_(some), links.c.other.in_(some)))):
-                *said, one_kind, other_kind, taken_back = row
+            numbers = [] if whole else [name for name in some if graph.kinds[name] == NHS_NUMBER]
+            others = some if whole else [name for name in some if graph.kinds[name] != NHS_NUMBER]
+            for *said, one_kind, other_kind, taken_back in connection.execute(
+                _AROUND, {"some": others, "numbers": numbers}
+            ):
                 link = Link(*said)
                 graph.kinds.setdefault(link.one, one_kind)
                 graph.kinds.setdefault(link.other, other_kind)
