@@ -47,7 +47,7 @@ def _said(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @identity.command("work")
-@click.option("--by", metavar="NAME", help="Who looks.")
+@click.option("--by", metavar="NAME", help="Who looks at it.")
 @click.option("--because", metavar="TEXT", help="Why, in a sentence about no person.")
 def work(by: str | None, because: str | None) -> None:
     """
@@ -108,7 +108,7 @@ def show(kind: str, within: str, by: str, because: str) -> None:
 @click.argument("other")
 @click.option("--within", "withins", multiple=True, metavar="AGENCY/ISSUER", help="Of each local number, in order.")
 @_said
-def link(one: str, other: str, withins: tuple[str, ...], by: str, because: str) -> None:
+def tie(one: str, other: str, withins: tuple[str, ...], by: str, because: str) -> None:
     """Put on record that two identifiers, of the kinds ONE and OTHER, are of one person; asks for both."""
     left = list(withins)
     names = [_name(kind, left.pop(0) if left and not _shared(kind) else "") for kind in (one, other)]
@@ -117,25 +117,25 @@ def link(one: str, other: str, withins: tuple[str, ...], by: str, because: str) 
 
 
 @identity.command("confirm")
-@click.argument("link_id", metavar="LINK")
+@click.argument("link")
 @_said
-def confirm(link_id: str, by: str, because: str) -> None:
+def confirm(link: str, by: str, because: str) -> None:
     """Put on record that what LINK says is certain, which was only probable or possible."""
-    made = _work().confirm(link_id, by=by, because=because, now=datetime.now(UTC))
+    made = _work().confirm(link, by=by, because=because, now=datetime.now(UTC))
     click.echo(f"confirmed: {made}; `hub identity unmerge {made}` undoes it")
 
 
 @identity.command("unmerge")
-@click.argument("link_id", metavar="LINK")
+@click.argument("link")
 @_said
-def unmerge(link_id: str, by: str, because: str) -> None:
+def unmerge(link: str, by: str, because: str) -> None:
     """
     Undo LINK: from the next message on all is as if it had not been said, also where its sender says it again.
 
     What was already told stays told: `hub receipts` shows to whom.
     """
-    _work().take_back(link_id, by=by, because=because, now=datetime.now(UTC))
-    click.echo(f"undone: {link_id}")
+    _work().take_back(link, by=by, because=because, now=datetime.now(UTC))
+    click.echo(f"undone: {link}")
 
 
 @identity.command("settle")
