@@ -31,6 +31,10 @@ class Saying(Shape):
     charset: Annotated[
         Literal["utf-8", "iso-8859-1", "ascii"], Field(description="What bytes mean where they do not say.")
     ] = "utf-8"
+    identifies: Annotated[
+        Literal["certain", "probable"],
+        Field(description="How sure identifiers that it says together are of one person; a traced number is certain."),
+    ] = "probable"
     workflow: Annotated[
         str | None,
         Field(

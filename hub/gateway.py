@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from hub.catalog import Catalog
 from hub.doors import sources
 from hub.following import Following
+from hub.identity.registry import Registry
 from hub.intake import Intake
 from hub.log import note
 from hub.settings import Settings
 from hub.store import engine
+from hub.store.identity import SqlIndex
 from hub.store.inbox import Inbox
 from hub.transports import Source
 from hub.transports.files import FolderSource
@@ -28,7 +30,8 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     """Listen until *stop*; *ready* is called with the port of each road that has one."""
     keys = settings.keys()
     committer = Committer(bootstrap, "hub-gateway.0", settings.kafka())
-    inbox = Inbox(engine(settings.database), keys)
+    store = engine(settings.database)
+    inbox = Inbox(store, keys)
     following = Following(catalog)
     follower = Follower(bootstrap, following.topics, following.take, settings.kafka())
     one_at_a_time = asyncio.Lock()
@@ -38,7 +41,7 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
             await asyncio.to_thread(follower.catch_up)
             return following.view.closed()
 
-    intake = Intake(catalog, keys, committer.commit, inbox, wall=wall)
+    intake = Intake(catalog, keys, committer.commit, inbox, wall=wall, registry=Registry(keys, SqlIndex(store, keys)))
     roads = sources(catalog, settings)
     try:
         for road in roads.values():

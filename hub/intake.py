@@ -14,6 +14,8 @@ from weakref import WeakValueDictionary
 
 from hub.catalog import Catalog
 from hub.envelope import Record
+from hub.identity.index import News
+from hub.identity.registry import NOTHING, Registry
 from hub.inbound import NOT_NEEDED, Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
 from hub.keys import Keys
 from hub.log import note
@@ -72,6 +74,7 @@ class Intake:
         clock: Clock = now_in_utc,
         *,
         wall: Wall | None = None,
+        registry: Registry | None = None,
     ) -> None:
         self._catalog = catalog
         self._keys = keys
@@ -79,6 +82,7 @@ class Intake:
         self._inbox = inbox
         self._clock = clock
         self._wall = wall
+        self._registry = registry
         for stream in catalog.streams.values():
             catalog.codec(stream)  # made now: what is wrong with one is told at start, not by the first message
         self._busy: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
@@ -107,7 +111,7 @@ class Intake:
         closed = await self._wall() if self._wall is not None else ()
         if before is not None:
             again = Refusal(-1, "id.used-before", "", "send it under an id of its own", data, readable=True)
-            fault = let_in(line, again, closed)
+            fault = await asyncio.to_thread(self._sifted, line, again, now, closed)
             note(
                 "gateway",
                 "an id was used again for other content",
@@ -119,21 +123,33 @@ class Intake:
             if records := self._records(line, fault, now, _sent(name, data, [fault])):
                 await self._commit(records)
             return answer_of([fault])
-        outcomes, records = await asyncio.to_thread(self._understood, line, data, name, now, closed)
+        outcomes, records, news = await asyncio.to_thread(self._understood, line, data, name, now, closed)
         if records:
             await self._commit(records)
+        if self._registry is not None and news:
+            await asyncio.to_thread(self._registry.keep, news)
         answer = answer_of(outcomes)
         if self._inbox is not None and (answer.events or answer.set_aside):
             self._inbox.remember(agency, line.name, name, data, json.dumps(answer._asdict()), now=now)
         _note(line, outcomes, answer)
         return answer
 
+    def _sifted(self, line: Line, refusal: Refusal, now: datetime, closed: Collection[Identifier]) -> Outcome:
+        fault = let_in(line, refusal, closed)
+        if self._registry is not None and isinstance(fault, Refusal):
+            self._registry.close(closed, now)
+            return self._registry.sifted(line, fault)
+        return fault
+
     def _understood(
         self, line: Line, data: bytes, name: str, now: datetime, closed: Collection[Identifier]
-    ) -> tuple[list[Outcome], list[Record]]:
-        outcomes = [let_in(line, one, closed) for one in read(line, data, self._keys)]
+    ) -> tuple[list[Outcome], list[Record], News]:
+        outcomes, news = [let_in(line, one, closed) for one in read(line, data, self._keys)], NOTHING
+        if self._registry is not None:
+            self._registry.close(closed, now)
+            outcomes, news = self._registry.settle(line, outcomes, now)
         sent = _sent(name, data, outcomes)
-        return outcomes, [record for one in outcomes for record in self._records(line, one, now, sent)]
+        return outcomes, [record for one in outcomes for record in self._records(line, one, now, sent)], news
 
     def _records(self, line: Line, outcome: Outcome, now: datetime, sent: Sent) -> list[Record]:
         if isinstance(outcome, Refusal):

@@ -31,6 +31,8 @@ class Keys:
         self._secret = secret
         self._subject = self._derive("subject")
         self._event = self._derive("event")
+        self._identity = self._derive("identity")
+        self._enclave = self._derive("adoption enclave")
         self._recipients: dict[str, tuple[bytes, bytes]] = {}
 
     def _derive(self, purpose: str) -> bytes:
@@ -58,6 +60,14 @@ class Keys:
     def pseudonym(self, kind: str, value: str) -> str:
         """The key of one identifier, such as `nhs_number`."""
         return digest(self._subject, f"{kind}\x00{value}")
+
+    def identity(self, *parts: str) -> str:
+        """The name of an identifier, or of what is said of some, in the identity index."""
+        return digest(self._identity, "\x00".join(parts))
+
+    def enclave(self, *parts: str) -> str:
+        """The mark of an identifier that an adoption order closed: another key, so that no name there leads here."""
+        return digest(self._enclave, "\x00".join(parts))
 
     def event_id(self, agency: str, line: str, own_id: str, position: int) -> str:
         """The same input twice is the same event: derived from the sender, its message id and the position."""

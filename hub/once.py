@@ -15,6 +15,8 @@ from hub.disclosure import Receipt
 from hub.envelope import Envelope, Record
 from hub.errors import CatalogError
 from hub.following import Following
+from hub.identity.index import MemoryIndex
+from hub.identity.registry import Registry
 from hub.intake import Clock, Intake, now_in_utc
 from hub.keys import Keys
 from hub.outbound import Desk, Letter, Run, open_letter, render
@@ -106,7 +108,8 @@ class Once:
         self.outcome = Outcome()
         self._clock = clock
         self.following = Following(catalog)
-        self._intake = Intake(catalog, keys, self.log.commit, MemoryInbox(), clock, wall=self._wall)
+        registry = Registry(keys, MemoryIndex(keys))
+        self._intake = Intake(catalog, keys, self.log.commit, MemoryInbox(), clock, wall=self._wall, registry=registry)
         self._desks = {stream.topic: Desk(catalog, stream, keys) for stream in catalog.streams.values()}
         self._memories: dict[tuple[str, bytes], Memory] = {}
 

@@ -6,13 +6,25 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
 Lane = Literal["urgent", "routine"]
 Kind = Literal["nhs_number", "upn", "case_id"]
 """What an identifier is: the NHS's, the Department for Education's, or the number in the authority's case system."""
+
+
+class Local(NamedTuple):
+    """
+    An identifier that somebody else than a nation or the authority gave out: a hospital's number, a school's.
+
+    It stands at *path* and is only unique with whoever gave it out, who is named at the first of *within* that says so.
+    """
+
+    kind: str
+    path: str
+    within: tuple[str, ...] = ()
 
 
 class Sensitivity(StrEnum):
@@ -76,6 +88,11 @@ class Stream:
     *consent*, *override* and *stage* are a gate's (`hub.gates`). *restricted* seals an event from everyone and
     *conflicts* from those it lists (`hub.seals`). *confidential* keeps back where the child can be found, *match* all
     but a pointer where it is not certain who the child is, *approvals* free text that nobody released (`hub.limits`).
+
+    What the identity index looks at (`hub.identity`): *also* are the child's other identifiers; *verified* tells
+    whether the NHS number was traced; *merged* pairs each identifier that a merge discards with the one that survives
+    it, and *superseded* the number that was withdrawn with those that took its place. An event with room for a
+    `hub.identified.Identified`, at *identified*, is carried by the NHS number that the index knows.
     """
 
     name: str
@@ -96,6 +113,11 @@ class Stream:
     confidential: str | None = None
     match: str | None = None
     approvals: str | None = None
+    also: tuple[Local, ...] = ()
+    verified: str | None = None
+    merged: tuple[tuple[str, str], ...] = ()
+    superseded: tuple[str, str] | None = None
+    identified: str | None = None
 
     @property
     def topic(self) -> str:

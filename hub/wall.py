@@ -34,10 +34,10 @@ def let_in(line: Line, outcome: Outcome, closed: Collection[Identifier]) -> Outc
     if isinstance(outcome, Refusal):
         only_standing = bool(line.streams) and all(issubclass(stream.event, Standing) for stream in line.streams)
         if (only_standing and b"adopted" in outcome.raw) or holds(outcome.raw, closed):
-            return Refusal(outcome.position, CLOSED, "", _MEND, b"", outcome.readable)
+            return shut(outcome.position, readable=outcome.readable)
         return outcome
     if isinstance(outcome, Understood) and names(outcome.event, outcome.stream, closed):
-        return Refusal(outcome.position, CLOSED, "", _MEND, b"", readable=True)
+        return shut(outcome.position, readable=True)
     return outcome
 
 
@@ -50,6 +50,18 @@ def names(values: Mapping[str, Any] | Event, stream: Stream, closed: Collection[
         return False
     again = issubclass(stream.event, Standing) and pick(values, "adopted") is not None
     return not (again and all(one in closed for one in named))
+
+
+def shut(position: int, *, readable: bool) -> Refusal:
+    """The refusal of what names a closed identity: nothing of it is kept."""
+    return Refusal(position, CLOSED, "", _MEND, b"", readable)
+
+
+def words(raw: bytes) -> set[str]:
+    """The words in *raw*, and up to three that follow one another as one: whatever parted them in an identifier."""
+    text = raw.replace(b"\x00", b"").decode("latin-1").upper()
+    found = _WORD.findall(text)
+    return {"".join(found[start : start + many]) for many in (1, 2, 3) for start in range(len(found) - many + 1)}
 
 
 def holds(raw: bytes, closed: Collection[Identifier]) -> bool:

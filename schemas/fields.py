@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from hub.identity import check_digits
+from hub.identity.check_digits import digits
 from hub.stream import Event, Sensitivity
 
 # --- text -----------------------------------------------------------------------------------------------------
@@ -100,48 +102,21 @@ Moment = Annotated[datetime, BeforeValidator(_moment_as_iso), AfterValidator(_pl
 
 _GAPS: Final = re.compile(r"[\s\u200b\ufeff\-\u2010-\u2015\u2212]+")
 _ASCII: Final = re.ASCII | re.IGNORECASE  # asked before upper(), which makes two letters of one sharp s
-_UPN_LETTERS: Final = "ABCDEFGHJKLMNPQRTUVWXYZ"  # no I, O, S
 
+nhs_number_check_digit_holds = check_digits.nhs_number
+"""Whether ten digits are a possible NHS number."""
 
-def _digits(value: str, count: int) -> bool:
-    # isdigit() alone also holds for superscripts and for the digits of other scripts.
-    return len(value) == count and value.isascii() and value.isdigit()
-
-
-def nhs_number_check_digit_holds(number: str) -> bool:
-    """
-    Whether ten digits are a possible NHS number (NHS Data Dictionary, NHS NUMBER): modulus 11, weights 10 to 2.
-
-    A remainder that asks for a check digit of ten makes the number impossible. One digit ten times, and 9876543210,
-    pass the sum and are what people type into a mandatory box; they are not held either.
-    """
-    if not _digits(number, 10) or len(set(number)) == 1 or number == "9876543210":
-        return False
-    check = -sum(int(digit) * weight for digit, weight in zip(number[:9], range(10, 1, -1), strict=True)) % 11
-    return check == int(number[9])  # ten equals no digit
+upn_check_letter_holds = check_digits.upn
+"""Whether the letter in front of a UPN fits the rest."""
 
 
 def _nhs_number(value: str) -> str:
     number = _GAPS.sub("", value)
-    if not _digits(number, 10):
+    if not digits(number, 10):
         raise PydanticCustomError("nhs_number_form", "an NHS number is ten digits")
     if not nhs_number_check_digit_holds(number):
         raise PydanticCustomError("nhs_number_check_digit", "not a possible NHS number; trace it, or leave it out")
     return number
-
-
-def upn_check_letter_holds(upn: str) -> bool:
-    """
-    Whether the letter in front of a UPN fits the rest (DfE, Unique pupil numbers: guide, annex A).
-
-    Sum of value times position (2 to 13), modulo 23. A temporary UPN ends in a letter, whose value is its place in
-    the same alphabet. False for what does not have the form of a UPN at all.
-    """
-    if len(upn) != 13 or not _digits(upn[1:12], 11):
-        return False
-    last = int(upn[12]) if _digits(upn[12], 1) else _UPN_LETTERS.find(upn[12])
-    total = sum(int(digit) * place for digit, place in zip(upn[1:12], range(2, 13), strict=True)) + last * 13
-    return last >= 0 and upn[0] == _UPN_LETTERS[total % 23]
 
 
 def _upn(value: str) -> str:
@@ -152,7 +127,7 @@ def _upn(value: str) -> str:
 
 
 def _uln(value: str) -> str:
-    if not _digits(value, 10):
+    if not digits(value, 10):
         raise PydanticCustomError("uln_form", "a unique learner number is ten digits")
     rest = sum(int(digit) * weight for digit, weight in zip(value[:9], range(10, 1, -1), strict=True)) % 11
     if rest == 0 or 10 - rest != int(value[9]):
@@ -162,7 +137,7 @@ def _uln(value: str) -> str:
 
 def _dfe_number(value: str) -> str:
     number = value.replace("/", "").replace(" ", "")
-    if not _digits(number, 7):
+    if not digits(number, 7):
         raise PydanticCustomError(
             "dfe_number_form", "a DfE number is the authority's three digits and the school's four"
         )
@@ -170,13 +145,13 @@ def _dfe_number(value: str) -> str:
 
 
 def _urn(value: str) -> str:
-    if not _digits(value, 6):
+    if not digits(value, 6):
         raise PydanticCustomError("urn_form", "a school's URN is six digits")
     return value
 
 
 def _la_code(value: str) -> str:
-    if not _digits(value, 3):
+    if not digits(value, 3):
         raise PydanticCustomError("la_code_form", "a local authority's code is three digits")
     return value
 

@@ -89,6 +89,9 @@ def _grant(grant: Grant, stream: Stream, document: Document, at: Place) -> Itera
                 what = f"{path!r} is not granted, so it is not heard then either"
                 mend = near(path, (*grant.fields, *grant.coarse))
                 yield document.finding((*at, "even_if", limit, index), what, mend)
+    if stream.identified is not None and stream.match is None:
+        what = f"{stream.name} may be carried by another child's number, and no limit would keep that back"
+        yield document.finding(at, what, "grant a stream that says `match`, such as one that a watch makes of it")
     if grant.even_if.uncertain and stream.match is None:
         what = f"{stream.name} does not say how certain it is who the child is"
         yield document.finding((*at, "even_if", "uncertain"), what, "take it out")

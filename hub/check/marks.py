@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from hub.document import near
 from hub.gates import Approval, Consent, Override
+from hub.identified import Identified
 from hub.keys import NATIONAL
 from hub.stream import Fact, Kind, Sensitivity, Stream
 
@@ -26,11 +27,12 @@ def marks(stream: Stream, facts: Facts) -> Iterator[Fault]:
         elif wrong := _wrong(name, facts[path]):
             yield f"{name}={path!r} is not {wrong}", "name a field that is"
     yield from _subject(stream, facts)
+    yield from _identity(stream, facts)
 
 
 def _named(stream: Stream) -> Iterator[tuple[str, str]]:
     names = ("born", "expected", "consent", "override", "stage", "restricted", "conflicts", "confidential", "match")
-    for name in (*names, "approvals"):
+    for name in (*names, "approvals", "verified", "identified"):
         path = getattr(stream, name)
         if path is not None:
             yield name, path
@@ -55,6 +57,8 @@ def _wrong(name: str, fact: Fact) -> str:
         "expected": (fact.kind is date, "a date"),
         "restricted": (fact.kind is bool, "true or false"),
         "confidential": (fact.kind is bool, "true or false"),
+        "verified": (fact.kind is bool, "true or false"),
+        "identified": (_is(Identified, fact) and fact.optional, "a hub.identified.Identified, or None"),
         "consent": (_is(Consent, fact), "a hub.gates.Consent"),
         "override": (_is(Override, fact), "a hub.gates.Override"),
         "match": (_words(fact.kind, "certain"), "a Literal with 'certain' among its words"),
@@ -97,6 +101,35 @@ def _subject(stream: Stream, facts: Facts) -> Iterator[Fault]:
         if national and path not in named and not fact.repeated and not _listed(path, facts):
             mend = f'add ("{_kind(path)}", "{path}"), by which what is known of the child is found'
             yield f"{path} names the child, and `subject` does not have it", f"{mend}; or say in its name whose it is"
+
+
+def _identity(stream: Stream, facts: Facts) -> Iterator[Fault]:
+    """What the identity index looks at: local numbers with whoever gave them out, and pairs of old and new."""
+    for local in stream.also:
+        if local.kind in get_args(Kind):
+            yield f"also: {local.kind!r} is no local number", f'write ("{local.kind}", "{local.path}") in `subject`'
+        for path in (local.path, *local.within):
+            yield from _text(path, facts, "also")
+    numbered = {path for _, path in stream.subject} | {local.path for local in stream.also}
+    for former, survivor in stream.merged:
+        yield from _text(former, facts, "merged")
+        if survivor not in numbered:
+            yield f"merged: {survivor!r} is in neither `subject` nor `also`", near(survivor, numbered)
+    for path in stream.superseded or ():
+        if path not in facts:
+            yield f"superseded: no field {path!r}", near(path, facts)
+        elif facts[path].kind is not str or _listed(path, facts):
+            yield f"superseded {path!r} is not text", "name a field that is, or a list of such"
+    if stream.identified is not None and f"{stream.identified}.nhs_number" not in stream.key[0].split("/"):
+        mend = f'begin its `key` with "{stream.identified}.nhs_number"'
+        yield f"identified={stream.identified!r} does not decide where the event lies", mend
+
+
+def _text(path: str, facts: Facts, word: str) -> Iterator[Fault]:
+    if path not in facts:
+        yield f"{word}: no field {path!r}", near(path, facts)
+    elif facts[path].kind is not str or facts[path].repeated or _listed(path, facts):
+        yield f"{word} {path!r} is not one text", "name a field that is"
 
 
 def _kind(path: str) -> str:

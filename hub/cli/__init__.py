@@ -5,6 +5,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     carrying,
     connecting,
     governance,
+    identity,
     kafka,
     policies,
     previews,

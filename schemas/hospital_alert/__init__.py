@@ -2,8 +2,9 @@
 Hospital alert: the verdict on one hospital attendance, whether a CP-IS flag stands or not; nothing of treatment.
 
 Every attendance gets a verdict, so that silence never reads as "no flag". Plans as in DCB1609; a plan stays
-visible for twelve months after its end. A flag is found by NHS number alone: `match` says whether whoever came is then
-the one who was flagged, and where that is not certain, a policy lets through no more than whom to `call`.
+visible for twelve months after its end. A flag is found by NHS number alone, the one that was sent or the one that the
+identity index knows: `match` says whether whoever came is then the one who was flagged, and where that is not certain,
+a policy lets through no more than whom to `call`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ class Plan(Event):
     authority: Annotated[Authority, Field(description="Whom to call."), Sensitivity.OPEN]
 
 
+class Otherwise(Event):
+    """Another NHS number that the same alert rests on; by it too it is asked what is known of the child."""
+
+    nhs_number: Annotated[NhsNumber, Field(description="NHS number."), Sensitivity.IDENTIFIER]
+
+
 class AlertRaised(Event):
     """Whether a patient who came is known to children's services (DCB1609 query response, and its refusal)."""
 
@@ -66,6 +73,11 @@ class AlertRaised(Event):
     call: Annotated[
         Phone | None, Field(description="Whom to call about it: an authority's emergency duty team."), Sensitivity.OPEN
     ] = None
+    otherwise: Annotated[
+        Otherwise | None,
+        Field(description="The other NHS number, where the flag was not found by the one of the patient above."),
+        Sensitivity.IDENTIFIER,
+    ] = None
 
     @model_validator(mode="after")
     def _plans_fit(self) -> Self:
@@ -80,7 +92,7 @@ stream = Stream(
     name="hospital_alert",
     event=AlertRaised,
     key=("patient.nhs_number", "attendance_id"),
-    subject=(("nhs_number", "patient.nhs_number"),),
+    subject=(("nhs_number", "patient.nhs_number"), ("nhs_number", "otherwise.nhs_number")),
     born="patient.born",
     match="match",
     keep="days",

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, cast
 
 from hub.envelope import Envelope
+from hub.identified import Certainty
 from hub.stream import Event
 from hub.watch import State, Watch
 from schemas.cpis_flag.memory import Entry, recency, remember, standing, worker
-from schemas.hospital_alert import AlertRaised, Patient, Plan, Verdict
+from schemas.hospital_alert import AlertRaised, Otherwise, Patient, Plan, Verdict
 
 _MOST: Final = 20  # plans in one alert
 
@@ -26,19 +27,21 @@ def judge(
     Exactly one verdict for each arrival and admission, and nothing for what else happens in a hospital.
 
     A plan that is known is shown even where the flags were not caught up: only its absence is then unknown. It is
-    unknown as well without an NHS number, or with one that the hospital says it has not verified.
+    unknown as well without an NHS number, with one that the hospital says it has not verified, and with one that is not
+    certain to be that of who came.
     """
     if attendance["happened"] not in ("arrived", "admitted"):
         return
-    patient, at = attendance["patient"], attendance["at"]
-    known = state if state and patient.get("nhs_number") else {}
+    patient, at, found = attendance["patient"], attendance["at"], attendance.get("identified")
+    number, other = _numbers(patient, found)
+    known = state if state and number else {}
     shown = standing(known, at)[-_MOST:]
-    certain = caught_up and patient.get("nhs_number") and patient.get("nhs_number_verified") is not False
+    certain = caught_up and number and _trusted(patient, found) == "certain"
     verdict: Verdict = "flagged" if shown else "nothing_known" if certain else "unknown"
     yield AlertRaised(
         attendance_id=papers.id,
         verdict=verdict,
-        patient=Patient(**{part: patient.get(part) for part in Patient.model_fields}),
+        patient=Patient(**{part: patient.get(part) for part in Patient.model_fields} | {"nhs_number": number}),
         happened=attendance["happened"],
         at=at,
         organisation_ods=attendance.get("organisation_ods"),
@@ -47,23 +50,44 @@ def judge(
         plans=tuple(_plan(name, known[name]) for name in shown),
         worker_id=worker(known, shown),
         as_of=recency(known, shown, now, caught_up=caught_up),
-        match=_match(patient, [known[name] for name in shown]) if shown else None,
+        match=_match(patient, found, [known[name] for name in shown]) if shown else None,
         call=_call([known[name] for name in shown]) if shown else None,
+        otherwise=Otherwise(nhs_number=other) if other else None,
     )
 
 
-def _match(patient: Mapping[str, Any], shown: list[Entry]) -> Literal["certain", "possible"]:
+def _numbers(patient: Mapping[str, Any], found: Mapping[str, Any] | None) -> tuple[str | None, str | None]:
+    """
+    The NHS number by which a recipient knows the patient, and the other one, if any, that the verdict rests on.
+
+    A recipient is told the number of today: what was sent, unless another took its place. Where what was said of the
+    patient does not agree, they are told what they themselves sent, if they sent one.
+    """
+    sent = patient.get("nhs_number")
+    if found is None:
+        return sent, None
+    mine, its = (sent, found["nhs_number"]) if found["because"] in ("former", "contradicted") else (None, sent)
+    number = mine or found["nhs_number"]
+    return number, its if its != number else None
+
+
+def _trusted(patient: Mapping[str, Any], found: Mapping[str, Any] | None) -> Certainty:
+    """How certain it is that the number is that of who came, before any flag is looked at."""
+    if found is not None:
+        return cast("Certainty", found["match"])
+    return "possible" if patient.get("nhs_number_verified") is False else "certain"
+
+
+def _match(patient: Mapping[str, Any], found: Mapping[str, Any] | None, shown: list[Entry]) -> Certainty:
     """
     Whether who came is who was flagged: the number is not in doubt, and no flag under it says another date of birth.
 
     An unborn child's plan names the mother, by number and date of birth alike, and so does the hospital. A flag that
     was remembered without a date of birth has no say, nor has a hospital that does not tell one.
     """
-    if patient.get("nhs_number_verified") is False:
-        return "possible"
     born = patient.get("born")
     others = {entry.get("born") for entry in shown} - {None}
-    return "possible" if born is not None and not others <= {born.isoformat()} else "certain"
+    return "possible" if born is not None and not others <= {born.isoformat()} else _trusted(patient, found)
 
 
 def _call(shown: list[Entry]) -> str:

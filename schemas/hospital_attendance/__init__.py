@@ -12,7 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.stream import Event, Sensitivity, Stream
+from hub.identified import Identified
+from hub.stream import Event, Local, Sensitivity, Stream
 from schemas.fields import Code, Day, LocalId, Moment, Name, NhsNumber, OdsCode, Postcode, Sex
 
 Happening = Literal[
@@ -93,6 +94,11 @@ class AttendanceReported(Event):
     former_hospital_number: Annotated[
         LocalId | None, Field(description="The hospital number that a merge discards."), Sensitivity.IDENTIFIER
     ] = None
+    identified: Annotated[
+        Identified | None,
+        Field(description="By which NHS number it is carried, where that is not the one that was sent."),
+        Sensitivity.IDENTIFIER,
+    ] = None
 
     @model_validator(mode="after")
     def _merge_names_both(self) -> Self:
@@ -105,9 +111,27 @@ class AttendanceReported(Event):
 stream = Stream(
     name="hospital_attendance",
     event=AttendanceReported,
-    subject=(("nhs_number", "patient.nhs_number"), ("nhs_number", "former_nhs_number")),
+    subject=(
+        ("nhs_number", "patient.nhs_number"),
+        ("nhs_number", "former_nhs_number"),
+        ("nhs_number", "identified.nhs_number"),
+    ),
+    also=(
+        Local("hospital_number", "patient.hospital_number", ("patient.hospital_number_authority", "organisation_ods")),
+    ),
+    verified="patient.nhs_number_verified",
+    merged=(
+        ("former_nhs_number", "patient.nhs_number"),
+        ("former_hospital_number", "patient.hospital_number"),
+    ),
+    identified="identified",
     born="patient.born",
-    key=("patient.nhs_number", "organisation_ods/patient.hospital_number", "patient.hospital_number"),
+    key=(
+        "identified.nhs_number",
+        "patient.nhs_number",
+        "organisation_ods/patient.hospital_number",
+        "patient.hospital_number",
+    ),
     keep="days",
     steward="health",
     lane="urgent",

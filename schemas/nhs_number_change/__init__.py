@@ -55,6 +55,7 @@ stream = Stream(
     event=NumberReplaced,
     key=("old.nhs_number",),
     subject=(("nhs_number", "old.nhs_number"), ("case_id", "old.local_id")),
+    superseded=("old.nhs_number", "new"),
     keep="days",
     steward="safeguarding",
     lane="urgent",

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hub.stream import Event, Sensitivity, Stream
+from hub.stream import Event, Local, Sensitivity, Stream
 from schemas.fields import Day, LocalId, Name, Upn, Urn
 
 # fmt: off
@@ -120,6 +120,7 @@ stream = Stream(
     event=AttendanceRecorded,
     key=("pupil.upn", "school_urn/pupil.local_id"),
     subject=(("upn", "pupil.upn"),),
+    also=(Local("pupil_number", "pupil.local_id", ("school_urn",)),),
     keep="days",
     steward="education",
 )

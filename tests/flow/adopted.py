@@ -196,14 +196,18 @@ def adoptions(turn: int, rows: Iterable[str]) -> Sending:
     return _csv("adoptions", turn, head, rows)
 
 
-def adt(turn: int, one: Identity, trigger: str = "A04", more: str = "") -> Sending:
-    """A message of the hospital's (HL7 v2.4)."""
+def adt(
+    turn: int, one: Identity, trigger: str = "A04", more: str = "", *, number: str | None = None, mrn: str = ""
+) -> Sending:
+    """A message of the hospital's (HL7 v2.4), with the NHS *number* and hospital number of *one*, or with others."""
+    number = one.nhs_number if number is None else number
+    ids = "~".join(filter(None, (number and f"{number}^^^NHS^NH", f"{mrn or one.word('H')}^^^RZZ^MR")))
     at = f"202609{10 + turn % 5:02d}0930"
     structure = "ADT_A39" if trigger == "A40" else "ADT_A01"
     segments = [
         f"MSH|^~\\&|CAREFLOW|RZZ|SHARINGHUB|SBC|{at}||ADT^{trigger}^{structure}|G{turn}{one.code}|P|2.4|||||GBR|UNICODE|EN",
         f"EVN|{trigger}|{at}||||{at}",
-        f"PID|1||{one.nhs_number}^^^NHS^NH~{one.word('H')}^^^RZZ^MR||{one.word('Quill')}^{one.word('Ada')}^^^^^L||"
+        f"PID|1||{ids}||{one.word('Quill')}^{one.word('Ada')}^^^^^L||"
         f"20150905|F|||2 {one.word('Invented')} Row^^Swindon^^SN99 9ZZ",
         more or f"PV1|1|E|ED^MAJORS^BAY 4^RZZ01|21||||||||||19|||||{one.word('V')}{turn}^^^RZZ^VN{'|' * 25}{at}",
     ]

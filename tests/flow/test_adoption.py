@@ -18,12 +18,14 @@ from sqlalchemy.pool import StaticPool
 from hub.catalog import Catalog
 from hub.envelope import Envelope, Record
 from hub.following import Following
+from hub.identity.registry import Registry
 from hub.intake import Intake
 from hub.keys import Keys
 from hub.log import Line
 from hub.once import Once
 from hub.outbound import Desk
 from hub.parcel import from_payload
+from hub.store.identity import SqlIndex
 from hub.store.inbox import Inbox
 from hub.transports import Answer
 from hub.watch import Memory, record_of
@@ -31,7 +33,6 @@ from tests.flow.adopted import (
     MORNING,
     NEW,
     OLD,
-    ORDERED,
     Child,
     Search,
     Sending,
@@ -44,7 +45,6 @@ from tests.flow.adopted import (
     orders,
     referral,
     standings,
-    status,
     unit,
 )  # fmt: skip
 
@@ -74,7 +74,10 @@ class Hub:
         self.store = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         self.once = Once(catalog, keys, self.clock)
         inbox = Inbox(self.store, keys)
-        self.once._intake = Intake(catalog, keys, self.once.log.commit, inbox, self.clock, wall=self.once._wall)
+        registry = Registry(keys, SqlIndex(self.store, keys))
+        self.once._intake = Intake(
+            catalog, keys, self.once.log.commit, inbox, self.clock, wall=self.once._wall, registry=registry
+        )
         self.search = Search(of)
         self.lines: list[str] = []
         self.answers: list[Answer] = []
@@ -135,13 +138,15 @@ def rows(store: Engine, keys: Keys) -> Iterator[Unit]:
     """Each row of each table, what is sealed in it opened."""
     metadata = MetaData()
     metadata.reflect(store)
-    assert {"inbox"} <= metadata.tables.keys()
+    assert {"inbox", "identity_names", "identity_links"} <= metadata.tables.keys()
     with store.connect() as connection:
         for name, table in metadata.tables.items():
             for row in connection.execute(select(table)).mappings():
                 told = " ".join(str(value) for value in row.values() if not isinstance(value, bytes)).encode()
                 if name == "inbox":
                     told += b" " + keys.unseal("inbox", row["box"], row["own_id"])
+                elif name == "identity_names":
+                    told += b" " + keys.unseal("identity", row["box"], row["name"])
                 elif row.get("payload"):
                     headers, value = from_payload(keys.unseal("ledger", row["payload"], row["message_id"]))
                     told += b" " + unit("", Record("", None, value, headers)).content
@@ -321,6 +326,7 @@ def test_without_the_wall_the_search_finds_the_links(
     """The control: with the wall taken out each thing that names both is found, in the open or in quarantine."""
     of = children(4)
     monkeypatch.setattr("hub.intake.let_in", lambda _line, outcome, _closed: outcome)
+    monkeypatch.setattr("hub.identity.registry.Registry.close", lambda _self, _closed, _now: None)
     hub = Hub(catalog, keys, of)
     carried = Carried(hub, of)
     links = Counter(place.partition(":")[0] for place in hub.search.links(hub.units()))
@@ -332,18 +338,98 @@ def test_without_the_wall_the_search_finds_the_links(
         assert links[place] >= count, f"{place}: {links[place]} found, {count} planted"
 
 
-def test_what_only_a_case_number_closes_is_what_was_tied_to_it(catalog: Catalog, keys: Keys) -> None:
+def test_what_a_case_number_closes_is_all_that_is_certainly_tied_to_it(catalog: Catalog, keys: Keys) -> None:
     """
-    An extract says an order by the case number alone: it closes the NHS number only where a status once named both.
+    An extract says an order by the case number alone; the index knows the child's other numbers.
 
-    Where none did, the order is said once more, as a status that names the other numbers and not the case.
+    They are closed with it, and stand in the word on the order, so that what was said under them is sealed.
     """
     child = children(1)[0]
-    old = child.old
+    old, new = child.old, child.new
     hub = Hub(catalog, keys, [child])
     hub.say([*life([old], 1), *orders([child], 4)])
-    assert hub.say([referral(5, child.new, pers_person_id=old.case_id)])[0].code == CLOSED
-    assert hub.say([adt(5, old)])[0].code == "accepted"
-    assert hub.say([status(6, old, adopted=f"{ORDERED}", nhs_number=old.nhs_number, upn=old.upn)])[0].accepted
-    assert hub.say([adt(7, old)])[0].code == CLOSED
+    (stream,) = catalog.standing
+    closed = catalog.codec(stream).decode(hub.once.log.topics[stream.topic][-1].value or b"")
+    assert (closed["case_id"], closed["nhs_number"], closed["upn"]) == (old.case_id, old.nhs_number, old.upn)
+    assert hub.say([referral(5, new, pers_person_id=old.case_id)])[0].code == CLOSED
+    assert hub.say([adt(5, old)])[0].code == CLOSED
+    hub.close()
+
+
+LOCAL = {
+    "the hospital's number with the new NHS number": lambda old, new: adt(5, new,
+                                                                         mrn=old.word("H")),
+    "the hospital's number alone": lambda old, _new: adt(5, old, number=""),
+    "a merge of the hospital's numbers": lambda old, new: adt(5, new, "A40", f"MRG|{old.word('H')}^^^RZZ^MR"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", LOCAL)
+def test_a_hospitals_number_is_closed_too(catalog: Catalog, keys: Keys, what: str) -> None:
+    """It was said beside the NHS number; nothing of what names it, or brings it together with the new one, is kept."""
+    child = next(one for one in children(4) if one.way == "sharing_status")
+    hub = Hub(catalog, keys, [child])
+    hub.say([*life([child.old], 1), *orders([child], 4)])
+    kept = hub.records()
+    assert hub.say([LOCAL[what](child.old, child.new)])[0].code == CLOSED
+    assert hub.records() == kept
+    assert hub.say([adt(6, child.new)])[0].accepted
+    assert hub.search.links(hub.units()) == []
+    hub.close()
+
+
+def test_a_schools_own_number_is_closed_too(catalog: Catalog, keys: Keys) -> None:
+    """The school gave it beside the UPN; a row that names it with the new UPN is refused, and so is it alone."""
+    child = next(one for one in children(4) if one.way == "sharing_status")
+    hub = Hub(catalog, keys, [child])
+    hub.say([*life([child.old], 1), *orders([child], 4)])
+    head = b"UPN,LOCAL_ID,SCHOOL_URN,DATE,SESSION,MARK\r\n"
+    for upn in (child.new.upn, ""):
+        said = head + f"{upn},{child.old.word('L')},990002,21/09/2026,AM,O\r\n".encode()
+        answer = hub.say([Sending("schools", "attendance", "marks.csv", said)])[0]
+        assert (answer.code, answer.kept) == (CLOSED, False), upn
+    hub.close()
+
+
+def test_what_nobody_can_read_is_not_kept_where_it_holds_a_closed_hospital_number(catalog: Catalog, keys: Keys) -> None:
+    """Who the child is now could stand beside it; of what holds none of them all is kept as before."""
+    child = next(one for one in children(4) if one.way == "sharing_status")
+    old = child.old._replace(serial=child.serial)
+    hub = Hub(catalog, keys, [child])
+    number = "RZ774411"
+    hub.say([*life([old], 1), adt(2, old, mrn=number), *orders([child], 4)])
+    broken = (
+        adt(5, child.new, mrn=number).data.replace(b"202609", b"neverr").replace(child.new.nhs_number.encode(), b"")
+    )
+    assert hub.say([Sending("great_western_hospital", "adt", "", broken)])[0].code == CLOSED
+    other = broken.replace(number.encode(), b"RZ774412").replace(b"^^^RZZ^MR", b"")
+    answer = hub.say([Sending("great_western_hospital", "adt", "", other)])[0]
+    assert (answer.code != CLOSED, answer.kept) == (True, True)
+    hub.close()
+
+
+def test_what_the_index_keeps_of_a_closed_identity_is_marks(catalog: Catalog, keys: Keys) -> None:
+    """No name, no link, no sealed value; and a mark is no name of the index: nothing leads from one to another."""
+    child = next(one for one in children(4) if one.way == "sharing_status")
+    hub = Hub(catalog, keys, [child])
+    hub.say(life([child.old], 1))
+    metadata = MetaData()
+    metadata.reflect(hub.store)
+    tables = [metadata.tables[f"identity_{name}"] for name in ("names", "links", "doubts")]
+
+    def held() -> set[str]:
+        with hub.store.connect() as connection:
+            return {str(value) for table in tables for row in connection.execute(select(table)) for value in row}
+
+    before = held()
+    assert len(before) > 20
+    hub.say([*orders([child], 4), adt(6, child.new)])
+    with hub.store.connect() as connection:
+        marks = {row.mark for row in connection.execute(select(metadata.tables["identity_closed"]))}
+    old = (("nhs_number", child.old.nhs_number), ("upn", child.old.upn), ("case_id", child.old.case_id))
+    names = {keys.identity("name", kind, "", value) for kind, value in old}
+    assert names <= before
+    assert not names & held()
+    assert marks
+    assert not marks & (before | held())
     hub.close()

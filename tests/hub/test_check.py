@@ -17,7 +17,7 @@ from hub import catalog as catalogs
 from hub import check
 from hub.check.marks import marks
 from hub.errors import CatalogError
-from hub.stream import Event, Sensitivity, Stream
+from hub.stream import Event, Local, Sensitivity, Stream
 
 CHIS = "connectors/chis/policy.yaml"
 HOSPITAL = "connectors/great_western_hospital/policy.yaml"
@@ -921,12 +921,47 @@ def test_what_decisions_look_at_is_of_the_kind_that_they_expect(change, said, ca
 
 
 def test_a_number_that_a_merge_discards_names_the_child_too(catalog):
-    """What is known of them may be known by that one."""
+    """What is known of them may be known by that one, or by the one that the index knows."""
     stream = replace(catalog.streams["hospital_attendance"], subject=(("nhs_number", "patient.nhs_number"),))
 
     assert [what for what, _ in marks(stream, {fact.name: fact for fact in stream.facts()})] == [
-        "former_nhs_number names the child, and `subject` does not have it"
+        "former_nhs_number names the child, and `subject` does not have it",
+        "identified.nhs_number names the child, and `subject` does not have it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"verified": "patient.surname"}, "verified='patient.surname' is not true or false"),
+        (
+            {"identified": "patient", "key": ("patient.nhs_number",)},
+            "identified='patient' is not a hub.identified.Identified, or None",
+        ),
+        ({"key": ("patient.nhs_number",)}, "identified='identified' does not decide where the event lies"),
+        ({"also": (Local("upn", "patient.hospital_number"),), "merged": ()}, "also: 'upn' is no local number"),
+        ({"also": (Local("ward", "patient.ward"),), "merged": ()}, "also: no field 'patient.ward'"),
+        ({"also": (Local("ward", "location", ("patient",)),), "merged": ()}, "also 'patient' is not one text"),
+        ({"merged": (("former_ward", "patient.nhs_number"),)}, "merged: no field 'former_ward'"),
+        ({"merged": (("location", "visit_number"),)}, "merged: 'visit_number' is in neither `subject` nor `also`"),
+        ({"superseded": ("former_nhs_number", "at")}, "superseded 'at' is not text"),
+        ({"superseded": ("former_nhs_number", "new")}, "superseded: no field 'new'"),
+    ],
+)
+def test_what_the_identity_index_looks_at_is_checked(change, said, catalog):
+    """Or a number would tie nothing, or what it should not; one finding each."""
+    stream = replace(catalog.streams["hospital_attendance"], **change)
+
+    assert [what for what, _ in marks(stream, {fact.name: fact for fact in stream.facts()})] == [said]
+
+
+def test_what_may_be_carried_by_another_childs_number_is_granted_to_nobody(house):
+    """No limit would keep anything of it back; what a watch makes of it says how certain it is."""
+    place = "connectors/great_western_hospital/policy.yaml"
+    house.edit(place, "hears:\n  hospital_alert:\n", "hears:\n  hospital_attendance:\n")
+
+    said = "hospital_attendance may be carried by another child's number, and no limit would keep that back"
+    assert any(said in one for one in house.findings())
 
 
 def test_a_number_that_is_somebody_elses_is_not_the_childs():

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated
 
 import pytest
@@ -19,7 +20,9 @@ from hub.avro import schema_of
 from hub.catalog import Catalog
 from hub.envelope import Envelope
 from hub.errors import CatalogError, NotForUs, NotUnderstood, TransportError
-from hub.inbound import Line
+from hub.identity.index import MemoryIndex
+from hub.identity.registry import Registry
+from hub.inbound import Line, Understood
 from hub.intake import Intake, plain
 from hub.keys import Keys
 from hub.schema_lock import SchemaLock
@@ -485,3 +488,64 @@ def test_the_log_tells_that_the_wall_refused_and_not_whom(walled, caplog):
     told = "\n".join(f"{record.getMessage()} {record.hub_keys}" for record in caplog.records)
     assert "refused, and nothing of it kept" in told
     assert not [word for word in (OLD, SCHOOL) if word in told]
+
+
+# --- the identity index: what a message adds ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def index():
+    """An index in memory."""
+    return MemoryIndex(KEYS)
+
+
+def test_what_a_message_ties_is_kept_after_the_commit_and_never_without(log, index):
+    """A crash between the two leaves less certain; the other way round it would vouch for what no event says."""
+    intake = Intake(WALLED, KEYS, log.commit, registry=Registry(KEYS, index))
+    log.failures = 1
+    with pytest.raises(TransportError):
+        receive(intake, said(id="m1", nhs_number=OLD, upn=SCHOOL))
+    assert not index.graph.links
+
+    held = []
+    log.commit = lambda records, commit=log.commit: (held.append(len(index.graph.links)), commit(records))[1]
+    intake = Intake(WALLED, KEYS, log.commit, registry=Registry(KEYS, index))
+    receive(intake, said(id="m1", nhs_number=OLD, upn=SCHOOL))
+    assert (held, len(index.graph.links)) == ([0], 1)
+
+
+def test_what_is_asked_of_a_person_is_counted(log, index, caplog):
+    """By its code, in the log; the sender is answered as ever."""
+    intake = Intake(WALLED, KEYS, log.commit, registry=Registry(KEYS, index))
+    with caplog.at_level(logging.INFO, "hub"):
+        answers = receive(intake, said(id="m1", nhs_number=OLD, upn=SCHOOL), said(id="m2", nhs_number=NEW, upn=SCHOOL))
+    assert answers == [Answer(events=1)] * 2
+    assert [record.hub_keys["queried"] for record in caplog.records if "queried" in record.hub_keys] == [0, 1]
+    assert not [word for word in (OLD, NEW, SCHOOL) if word in caplog.text]
+
+
+def test_an_order_closes_in_the_index_what_was_tied_before(log, index):
+    """The wall tells of the one number; by the other the child is refused too, and nothing of it is kept."""
+    closed: list[frozenset] = [frozenset()]
+
+    async def wall():
+        return closed[0]
+
+    intake = Intake(WALLED, KEYS, log.commit, wall=wall, registry=Registry(KEYS, index))
+    tied = said(id="m1", adopted=None, restricted=False, nhs_number=OLD, case_id="K774411")
+    receive(intake, said(id="m0", nhs_number=NEW), tied)
+    before = len(log.commits)
+    index.keep(Registry(KEYS, index).settle(CERTAIN, [UNDERSTOOD], datetime(2026, 9, 1, tzinfo=UTC))[1])
+    closed[0] = frozenset({("nhs_number", OLD)})
+
+    answer = receive(intake, said(id="m2", restricted=True, case_id="K774411"))
+
+    assert (answer.code, answer.kept, len(log.commits)) == ("identity.closed", False, before)
+
+
+CERTAIN = Line(
+    Agency(name="Clinic", steward="a@b.example", key="clinic", says={"moves": {
+        "format": "json", "by": "https", "into": ["status"], "identifies": "certain"}}),
+    "moves", seen_or_said, (STATUS,),
+)  # fmt: skip
+UNDERSTOOD = Understood(0, "e1", STATUS, Standing(nhs_number=OLD, case_id="K774411"))

@@ -136,6 +136,9 @@ def test_twelve_months_end_with_the_same_day_a_year_later(ended: str, last: str)
         ({"patient": {"nhs_number_verified": False}}, "unknown"),
         ({"patient": {"nhs_number_verified": True}}, "nothing_known"),
         ({"patient": {"nhs_number_verified": None}}, "nothing_known"),
+        ({"identified": {"nhs_number": "9990000026", "match": "certain", "because": "superseded"}}, "nothing_known"),
+        ({"identified": {"nhs_number": "9990000026", "match": "probable", "because": "superseded"}}, "unknown"),
+        ({"identified": {"nhs_number": "9990000026", "match": "possible", "because": "contradicted"}}, "unknown"),
     ],
 )
 def test_what_cannot_be_told_is_unknown(given: dict[str, Any], expected: str) -> None:
@@ -344,3 +347,35 @@ def test_every_arrival_gets_one_verdict_and_the_same_again(
         assert first[0].verdict == "unknown"
     assert (first[0].match is not None) == (first[0].call is not None) == (first[0].verdict == "flagged")
     assert first[0].match != "certain" or verified is not False
+
+
+SENT, FOUND = CHILD, "9990000026"
+
+
+@pytest.mark.parametrize(
+    ("sent", "because", "told", "otherwise"),
+    [
+        (None, "local_number", FOUND, None),
+        (None, "contradicted", FOUND, None),
+        (SENT, "superseded", FOUND, SENT),  # the number of today
+        (SENT, "former", SENT, FOUND),
+        (SENT, "contradicted", SENT, FOUND),  # what the hospital itself sent, not what may be another child's
+        (FOUND, "contradicted", FOUND, None),
+    ],
+)
+@pytest.mark.parametrize("match", ["certain", "probable", "possible"])
+def test_an_alert_is_as_certain_as_the_number_it_was_found_by(
+    sent: str | None, because: str, told: str, otherwise: str | None, match: str
+) -> None:
+    """The patient is named by the number that a recipient knows them by; by the other one it is asked who may hear."""
+    identified = {"nhs_number": FOUND, "match": match, "because": because}
+    (alert,) = alerts(known(flag()), patient={"nhs_number": sent}, identified=identified)
+    assert (alert.verdict, alert.match, alert.patient.nhs_number) == ("flagged", match, told)
+    assert (alert.otherwise.nhs_number if alert.otherwise else None) == otherwise
+
+
+def test_another_date_of_birth_makes_it_possible_however_the_number_was_found() -> None:
+    """A flag under the number says another one than the hospital."""
+    identified = {"nhs_number": FOUND, "match": "certain", "because": "local_number"}
+    (alert,) = alerts(known(flag()), patient={"nhs_number": None, "born": "2011-01-01"}, identified=identified)
+    assert alert.match == "possible"
