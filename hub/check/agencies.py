@@ -13,7 +13,7 @@ from hub.policy import Grant
 from hub.stream import Stream
 
 READ = ("hl7", "csv", "json", "xml")
-LISTENED_ON = ("mllp", "https", "files")
+LISTENED_ON = ("mllp", "https", "files", "sftp", "mesh")
 Place = tuple[str, ...]
 
 
@@ -50,8 +50,7 @@ def _said(saying: Saying, document: Document, at: Place) -> Iterator[Finding]:
         yield document.finding(at, f"nothing here reads {saying.format}", near(saying.format, READ))
     if saying.by not in LISTENED_ON:
         yield document.finding(at, f"the gateway does not listen on {saying.by}", near(saying.by, LISTENED_ON))
-    if saying.workflow and saying.by != "mesh":
-        yield document.finding((*at, "workflow"), "only MESH has workflows", "take it out")
+    yield from _workflow(saying, document, at)
     if saying.by == "mllp" and saying.format != "hl7":
         yield document.finding(at, f"{saying.format} does not come by mllp", "use hl7, or another road")
 
@@ -72,8 +71,15 @@ def _door(door: Door, document: Document, at: Place) -> Iterator[Finding]:
         if said and not whole:
             what = f"only a file that can hold more than one message has {word!r}"
             yield document.finding((*at, word), what, "take it out")
-    if door.workflow and door.by != "mesh":
+    yield from _workflow(door, document, at)
+
+
+def _workflow(way: Saying | Door, document: Document, at: Place) -> Iterator[Finding]:
+    if way.workflow and way.by != "mesh":
         yield document.finding((*at, "workflow"), "only MESH has workflows", "take it out")
+    if way.by == "mesh" and not way.workflow:
+        mend = "write `workflow`, the id that MESH's workflow list gives it"
+        yield document.finding(at, "MESH carries nothing without a workflow", mend)
 
 
 def _granted(hearing: Hearing, grant: Grant, stream: Stream, document: Document, at: Place) -> Iterator[Finding]:

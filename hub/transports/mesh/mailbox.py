@@ -64,7 +64,7 @@ class Client(MeshClient):
                 application_name="sharing-hub",
             )
         except OSError:
-            self.close()
+            self.close()  # type: ignore[no-untyped-call]  # as below
             raise
         self._session.max_redirects = 0
         if mailbox.ca is not None:
