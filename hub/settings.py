@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     tls_certificate: Annotated[Path | None, Field(description="PEM certificate of the HTTPS gateway.")] = None
     tls_key: Annotated[Path | None, Field(description="PEM key of the HTTPS gateway.")] = None
     tls_ca: Annotated[Path | None, Field(description="PEM certificates that partners' servers are checked by.")] = None
+    fetch_seconds: Annotated[
+        int,
+        Field(
+            ge=1, le=3600, description="Seconds from one look at partners' SFTP folders, our mailboxes, to the next."
+        ),
+    ] = 60
     replication: Annotated[int, Field(ge=1, le=5, description="Copies of each topic; 3 on a real cluster.")] = 1
     keep_files_days: Annotated[
         int,

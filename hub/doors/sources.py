@@ -48,9 +48,9 @@ def sources(catalog: Catalog, settings: Settings) -> Mapping[str, Source]:
             _listening(settings),
         )
     if fetched := {line: sftp(Endpoint(*line)) for line in _lines(catalog, "sftp") if _is_set(line, "sftp", SFTP)}:
-        found["sftp"] = SftpSource(fetched)
+        found["sftp"] = SftpSource(fetched, every=settings.fetch_seconds)
     for box, workflows in _mailboxes(_lines(catalog, "mesh")).items():
-        found[f"mesh {box.name}"] = MeshSource(box, workflows)
+        found[f"mesh {box.name}"] = MeshSource(box, workflows, every=settings.fetch_seconds)
     return found
 
 

@@ -575,7 +575,7 @@ BROKEN = [
         at="adt:",
         told=[
             "{place}:{line}: says.adt: nothing here reads fhir → there is: csv, hl7, json, xml",
-            "{place}:{line}: says.adt: the gateway does not listen on kafka → there is: files, https, mllp",
+            "{place}:{line}: says.adt: the gateway does not listen on kafka → there is: files, https, mesh, mllp, sftp",
         ],
     ),
     Broken(
@@ -587,6 +587,26 @@ BROKEN = [
             "{place}:{line}: hears.child_demographics: csv does not go by mllp → use hl7, or another road",
             "{place}:8: hears.child_demographics.batch: only a file that can hold more than one message has 'batch' → "
             "take it out",
+        ],
+    ),
+    Broken(
+        "mesh_door_without_a_workflow", "connectors/chis/agency.yaml",
+        old="by: files\n    batch: 500",
+        new="by: mesh\n    batch: 500",
+        at="child_demographics:",
+        told=[
+            "{place}:{line}: hears.child_demographics: MESH carries nothing without a workflow → write `workflow`, the id "
+            "that MESH's workflow list gives it",
+        ],
+    ),
+    Broken(
+        "mesh_line_without_a_workflow", "connectors/great_western_hospital/agency.yaml",
+        old="adt: {format: hl7, by: mllp",
+        new="adt: {format: hl7, by: mesh",
+        at="adt:",
+        told=[
+            "{place}:{line}: says.adt: MESH carries nothing without a workflow → write `workflow`, the id that MESH's "
+            "workflow list gives it",
         ],
     ),
     Broken(

@@ -31,6 +31,7 @@ class SftpSource:
     """
     Watches one remote folder for each line; *lines* gives the account and the folder of (agency, line).
 
+    A file is taken once two looks, *every* seconds apart, found it the same, and *settle* seconds went by.
     As in a watched folder of our own, what was understood goes to `done/`, what could not be read to `refused/`, with
     `<name>.why.json` beside it where anything was refused, and what must not be kept is deleted. Each line has a
     connection of its own, so that a server that is away delays nobody else's files.
@@ -40,8 +41,8 @@ class SftpSource:
         self,
         lines: Mapping[tuple[str, str], tuple[Account, str]],
         *,
-        every: float = 10.0,
-        settle: float = 5.0,
+        every: float = 60.0,
+        settle: float = 0.0,
         backoff: tuple[float, float] = (5.0, 300.0),
         most_bytes: int = 50_000_000,
         limits: Limits = USUAL,
