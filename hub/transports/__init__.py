@@ -76,9 +76,9 @@ class Sink(Protocol):
 
     async def deliver(self, delivery: Delivery) -> str:
         """
-        Hand over, and return the partner's own acknowledgement; what was delivered under the same id before is not
-        delivered again, as far as the partner's side can be asked.
+        Hand over, and return the partner's own acknowledgement, or the road's where that comes later.
 
+        What an attempt whose end was not heard delivered is found, as far as the partner's side can be asked.
         Raises `TransportError` where it should be tried again, `Refused` where the partner never will take it.
         """
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from hub.errors import Refused, TransportError
-from hub.transports import Answer, Delivery
+from hub.transports import Answer, Delivery, PutsAway
 from hub.transports.files import FolderSink, FolderSource
 from hub.transports.folder import files, opened
 from hub.transports.watching import ready
@@ -325,6 +325,21 @@ async def test_a_file_that_is_being_received_is_answered_before_the_source_stops
     answered.set()
     await stopping
     assert names(tmp_path / "in" / "done") == ["monday.csv"]
+
+
+@awaited
+async def test_what_was_put_away_is_forgotten_in_time(tmp_path):
+    """A copy of children's data does not lie in done for ever; what nobody has taken yet is not touched."""
+    async with watching(tmp_path, Gateway(UNREADABLE)) as folder:
+        put(folder, "monday.csv")
+        await until(lambda: len(names(folder / "refused")) == 2 and not names(folder))
+    source = FolderSource(tmp_path, {LINE: "schools/attendance"})
+    put(folder, "tuesday.csv")
+    moved = max(one.stat().st_ctime for one in (folder / "refused").iterdir())
+    assert isinstance(source, PutsAway)
+    assert await source.forget(moved - 60) == 0
+    assert await source.forget(moved + 1) == 2
+    assert (names(folder / "refused"), names(folder)) == ([], ["tuesday.csv"])
 
 
 @pytest.mark.parametrize("folder", ["/etc", "../elsewhere", "a/../../b"])

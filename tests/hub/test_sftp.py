@@ -15,7 +15,7 @@ import pytest
 
 from hub.errors import Refused, TransportError
 from hub.parcel import code_of
-from hub.transports import Answer, Delivery
+from hub.transports import Answer, Delivery, PutsAway
 from hub.transports.sftp import SftpSink, SftpSource
 from hub.transports.sftp.session import Limits
 from tests.hub.awaiting import Gateway, awaited, until
@@ -569,6 +569,7 @@ async def test_what_was_put_away_is_forgotten_in_time(tmp_path):
         source = SftpSource({LINE: (server.account(), "out")}, every=0.01, settle=0.01)
         put(server.root / "out", "old.csv")
         os.utime(server.root / "out" / "old.csv", (1000, 1000))
+        assert isinstance(source, PutsAway)
         await source.start(gateway)
         await until(lambda: not names(server.root / "out"))
         await until(lambda: (server.root / "out" / "done" / "old.csv").stat().st_mtime > 1000)
