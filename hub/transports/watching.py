@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from hub.log import note
 from hub.transports import Answer, Receive
 from hub.transports.naming import Mark, finished
 
+_CODE = re.compile(r"[a-z][a-z0-9._-]{0,79}")
 M = TypeVar("M", bound=Mark)
 
 
@@ -89,7 +91,7 @@ class Watch(Generic[M]):
             except (TransportError, OSError) as error:
                 pause = self._pace.pause(failures)
                 failures += 1
-                keys = {"kind": type(error).__name__, "code": _code(error), "seconds": round(pause, 1)}
+                keys = {"kind": type(error).__name__, "code": code_of(error), "seconds": round(pause, 1)}
                 self._note("tried again", logging.WARNING, **keys)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), pause)
@@ -112,7 +114,7 @@ class Watch(Generic[M]):
             pause = self._pace.pause(one.failures)
             one.failures += 1
             one.not_before = time.monotonic() + pause
-            keys = {"kind": type(error).__name__, "code": _code(error), "seconds": round(pause, 1)}
+            keys = {"kind": type(error).__name__, "code": code_of(error), "seconds": round(pause, 1)}
             self._note("a file makes trouble", logging.ERROR, file=one.mark.label, **keys)
         else:
             counts = {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused}
@@ -140,6 +142,7 @@ def ready(seen: dict[str, Seen[M]], there: Mapping[str, M], settle: float, now: 
     return sorted(found, key=lambda pair: (pair[1].mark.changed, pair[0]))
 
 
-def _code(error: Exception) -> str:
-    """The code with which an error of a road begins; of the system's own errors only the kind is told."""
-    return str(error).partition(":")[0] if isinstance(error, HubError) else ""
+def code_of(error: Exception) -> str:
+    """The code with which an error of ours begins, for a log; empty for the system's own, of which the kind is told."""
+    said = str(error).partition(":")[0] if isinstance(error, HubError) else ""
+    return said if _CODE.fullmatch(said) else ""

@@ -19,7 +19,7 @@ from hub.log import note
 from hub.transports import Answer, Receive
 from hub.transports.mesh.content import content
 from hub.transports.mesh.mailbox import Client, ForOne, Mailbox, connect, faults
-from hub.transports.watching import Pace
+from hub.transports.watching import Pace, code_of
 
 REPORT: Final = "REPORT"
 """The workflow of a line that takes MESH's reports on what it could not deliver, whatever workflow that had."""
@@ -91,8 +91,7 @@ class MeshSource:
             except TransportError as error:
                 pause = self._pace.pause(failures)
                 failures += 1
-                code = str(error).partition(":")[0]
-                self._note("tried again", logging.WARNING, code=code, seconds=round(pause, 1))
+                self._note("tried again", logging.WARNING, code=code_of(error), seconds=round(pause, 1))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 

@@ -16,7 +16,7 @@ from hub.transports import Answer, Receive
 from hub.transports.naming import DONE, REFUSED, names_like, put_away_as, reasons
 from hub.transports.sftp.folder import Folder, Mark
 from hub.transports.sftp.session import USUAL, Account, Limits, Session
-from hub.transports.watching import Pace, Watch
+from hub.transports.watching import Pace, Watch, code_of
 
 _DELETED = re.compile(r"deleted-\d+\.\d+")
 # Where one file is touched, these can be that file's own trouble; all others are the connection's or the server's.
@@ -74,8 +74,8 @@ class SftpSource:
             try:
                 gone += await place.forget(before)
             except TransportError as error:
-                code = str(error).partition(":")[0]
-                note("sftp", "not forgotten yet", level=logging.WARNING, agency=agency, line=line, code=code)
+                keys = {"agency": agency, "line": line, "code": code_of(error)}
+                note("sftp", "not forgotten yet", level=logging.WARNING, **keys)
         return gone
 
 
@@ -131,7 +131,7 @@ class _Place:
 
 
 def _own(error: TransportError) -> HubError:
-    return FileFault(str(error)) if str(error).partition(":")[0] in _OWN else error
+    return FileFault(str(error)) if code_of(error) in _OWN else error
 
 
 async def _mark(folder: Folder, name: str) -> Mark | None:
