@@ -17,8 +17,7 @@ from hub.settings import Settings
 from hub.store import engine
 from hub.store.identity import SqlIndex
 from hub.store.inbox import Inbox
-from hub.transports import Source
-from hub.transports.files import FolderSource
+from hub.transports import PutsAway, Source
 from hub.transports.kafka import Committer, Follower
 from hub.view import Identifier
 
@@ -65,7 +64,7 @@ async def _keep_house(settings: Settings, inbox: Inbox, roads: Iterable[Source],
         await asyncio.to_thread(inbox.prune, now - timedelta(days=settings.keep_answers_days))
         before = (now - timedelta(days=settings.keep_files_days)).timestamp()
         for road in roads:
-            if isinstance(road, FolderSource) and (gone := await asyncio.to_thread(road.forget, before)):
+            if isinstance(road, PutsAway) and (gone := await road.forget(before)):
                 note("gateway", "files forgotten", count=gone)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), HOUSEKEEPING_SECONDS)

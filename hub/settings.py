@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     tls_certificate: Annotated[Path | None, Field(description="PEM certificate of the HTTPS gateway.")] = None
     tls_key: Annotated[Path | None, Field(description="PEM key of the HTTPS gateway.")] = None
     tls_ca: Annotated[Path | None, Field(description="PEM certificates that partners' servers are checked by.")] = None
+    fetch_seconds: Annotated[
+        int,
+        Field(
+            ge=1, le=3600, description="Seconds from one look at partners' SFTP folders, our mailboxes, to the next."
+        ),
+    ] = 60
     replication: Annotated[int, Field(ge=1, le=5, description="Copies of each topic; 3 on a real cluster.")] = 1
     keep_files_days: Annotated[
         int,
@@ -145,7 +151,13 @@ class Settings(BaseSettings):
         What the environment says of one line or stream of one agency, empty where nothing.
 
         `HUB_<AGENCY>_<LINE OR STREAM>_<WHAT>`, such as `HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_URL`; *what* is
-        URL, HOST, PORT, DOOR (the road to use: `mllp` or `https`) or TOKEN_FILE.
+        DOOR (the road to use, such as `mllp`); HTTPS: URL, TOKEN_FILE, TLS_CA, CLIENT_CERTIFICATE, CLIENT_KEY; MLLP:
+        HOST, PORT, TLS (`on`), and with it what HTTPS has, or TLS_CLIENT_CA of a line that is listened on; SFTP: HOST,
+        PORT, USER, KNOWN_HOSTS, KEY_FILE, PASSWORD_FILE, FOLDER; MESH: MAILBOX (the recipient's), WORKFLOW.
+
+        What holds for all of an agency stands in the line's place: `HUB_<AGENCY>_HTTPS_TOKEN_FILE`, with which it
+        calls us; `HUB_<AGENCY>_SFTP_<WHAT>`, as above; `HUB_<AGENCY>_MESH_<WHAT>` for our own mailbox: URL, MAILBOX,
+        PASSWORD_FILE, SHARED_KEY_FILE, CERTIFICATE, KEY, CA. deploy/README.md has an example of each.
         """
         return os.environ.get(f"HUB_{agency}_{name}_{what}".upper(), "")
 

@@ -52,8 +52,7 @@ def _said(saying: Saying, document: Document, at: Place) -> Iterator[Finding]:
         yield document.finding(at, f"nothing here reads {saying.format}", near(saying.format, READ))
     if saying.by not in LISTENED_ON:
         yield document.finding(at, f"the gateway does not listen on {saying.by}", near(saying.by, LISTENED_ON))
-    if saying.workflow and saying.by != "mesh":
-        yield document.finding((*at, "workflow"), "only MESH has workflows", "take it out")
+    yield from _workflow(saying, document, at)
     if saying.by == "mllp" and saying.format != "hl7":
         yield document.finding(at, f"{saying.format} does not come by mllp", "use hl7, or another road")
 
@@ -76,8 +75,15 @@ def _door(door: Door, document: Document, at: Place) -> Iterator[Finding]:
         if said and not whole:
             what = f"only a file that can hold more than one message has {word!r}"
             yield document.finding((*at, word), what, "take it out")
-    if door.workflow and door.by != "mesh":
+    yield from _workflow(door, document, at)
+
+
+def _workflow(way: Saying | Door, document: Document, at: Place) -> Iterator[Finding]:
+    if way.workflow and way.by != "mesh":
         yield document.finding((*at, "workflow"), "only MESH has workflows", "take it out")
+    if way.by == "mesh" and not way.workflow:
+        mend = "write `workflow`, the id that MESH's workflow list gives it"
+        yield document.finding(at, "MESH carries nothing without a workflow", mend)
 
 
 def _granted(hearing: Hearing, grant: Grant, stream: Stream, document: Document, at: Place) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Answer(NamedTuple):
@@ -42,6 +42,14 @@ class Source(Protocol):
         """Stop listening; what was received is answered first."""
 
 
+@runtime_checkable
+class PutsAway(Protocol):
+    """A source that keeps what it answered for, so that its sender sees what became of it."""
+
+    async def forget(self, before: float) -> int:
+        """Delete what was put away before a time (seconds since 1970); returns how many files that were."""
+
+
 class Delivery(NamedTuple):
     """One thing to hand over: *message_id* is the same at every attempt."""
 
@@ -68,8 +76,9 @@ class Sink(Protocol):
 
     async def deliver(self, delivery: Delivery) -> str:
         """
-        Hand over, and return the partner's own acknowledgement.
+        Hand over, and return the partner's own acknowledgement, or the road's where that comes later.
 
+        What an attempt whose end was not heard delivered is found, as far as the partner's side can be asked.
         Raises `TransportError` where it should be tried again, `Refused` where the partner never will take it.
         """
 

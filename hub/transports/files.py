@@ -9,39 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
-import logging
 import os
-import random
 import re
 import stat
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from hub.errors import Refused, TransportError
-from hub.log import note
 from hub.transports import Answer, Delivery, Reached, Receive
 from hub.transports.folder import Mark, files, move, opened, read, remove, reserve, write
 from hub.transports.folder_trial import tried
+from hub.transports.naming import DONE, REFUSED, file_name, folder_name, put_away_as, reasons
+from hub.transports.watching import Pace, Watch
 
-DONE, REFUSED = "done", "refused"
 _DELETED = re.compile(r"deleted-\d+(\.\d+)?")
-_UNFINISHED = (".part", ".filepart", ".tmp", ".crdownload", "~")
-
-
-@dataclass(slots=True)
-class _Seen:
-    """One file of a watched folder, between looks: unchanged since when, and when it may be tried (monotonic)."""
-
-    mark: Mark
-    since: float
-    looks: int = 1
-    failures: int = 0
-    not_before: float = 0.0
 
 
 class FolderSource:
@@ -71,7 +53,7 @@ class FolderSource:
             if PurePath(folder).is_absolute() or ".." in PurePath(folder).parts:
                 raise ValueError("a line's folder lies below the root")
         self._folders = {line: root / folder for line, folder in lines.items()}
-        self._every, self._settle, self._backoff, self._most = every, settle, backoff, most_bytes
+        self._pace, self._most = Pace(every, settle, backoff), most_bytes
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -85,8 +67,9 @@ class FolderSource:
                     if _DELETED.fullmatch(name):  # a process that was killed between the move and the deed
                         remove(refused, name)
         self._tasks = [
-            asyncio.create_task(self._watch(line, folder, receive), name=f"files {'/'.join(line)}")
+            asyncio.create_task(watch.run(receive, self._stopping), name=f"files {'/'.join(line)}")
             for line, folder in self._folders.items()
+            for watch in (Watch("files", line, _Place(folder), self._pace, self._most),)
         ]
 
     async def stop(self) -> None:
@@ -94,8 +77,11 @@ class FolderSource:
         self._stopping.set()
         await asyncio.gather(*self._tasks)
 
-    def forget(self, before: float) -> int:
+    async def forget(self, before: float) -> int:
         """Delete what was put away before a time (seconds since 1970); returns how many files that were."""
+        return await asyncio.to_thread(self._forget, before)
+
+    def _forget(self, before: float) -> int:
         gone = 0
         for folder in self._folders.values():
             for part in (folder / DONE, folder / REFUSED):
@@ -107,80 +93,26 @@ class FolderSource:
                             gone += 1
         return gone
 
-    async def _watch(self, line: tuple[str, str], folder: Path, receive: Receive) -> None:
-        seen: dict[str, _Seen] = {}
-        failures = 0
-        while not self._stopping.is_set():
-            pause = self._every
-            try:
-                for name, one in await asyncio.to_thread(_look, folder, seen, self._settle):
-                    if self._stopping.is_set():
-                        break
-                    await self._one(line, folder, name, one, receive)
-                failures = 0
-            except (TransportError, OSError) as error:
-                pause = self._pause(failures)
-                failures += 1
-                _note("tried again", line, logging.WARNING, kind=type(error).__name__, seconds=round(pause, 1))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _one(self, line: tuple[str, str], folder: Path, name: str, one: _Seen, receive: Receive) -> None:
-        """Take one file; only a TransportError leaves here: what is wrong with one file does not stop the others."""
-        try:
-            data = await asyncio.to_thread(_take, folder, name, one.mark, self._most)
-            if data is None:
-                return
-            if len(data) > self._most:
-                mend = f"send at most {self._most // 1_000_000} MB in one file"
-                answer = Answer("files.too-large", "", mend, refused=1, readable=False)
-            else:
-                answer = await receive(*line, data)
-            await asyncio.to_thread(_put_away, folder, name, one.mark, answer)
-        except TransportError:
-            raise
-        except Exception as error:  # noqa: BLE001  one odd file, or a fault of ours: the line goes on, and it is told
-            pause = self._pause(one.failures)
-            one.failures += 1
-            one.not_before = time.monotonic() + pause
-            keys = {"file": one.mark.inode, "kind": type(error).__name__, "seconds": round(pause, 1)}
-            _note("a file makes trouble", line, logging.ERROR, **keys)
-        else:
-            counts = {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused}
-            _note("received", line, logging.INFO, file=one.mark.inode, code=answer.code, **counts)
+class _Place:
+    """A folder on a disk of this machine."""
 
-    def _pause(self, failures: int) -> float:
-        """Exponential with full jitter, so that lines that failed together do not come back together."""
-        first, most = self._backoff
-        return random.uniform(first / 2, max(first, min(most, first * 2.0 ** min(failures, 30))))  # noqa: S311
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def files(self) -> Mapping[str, Mark]:
+        return await asyncio.to_thread(_look, self._folder)
+
+    async def take(self, name: str, mark: Mark, most: int) -> bytes | None:
+        return await asyncio.to_thread(_take, self._folder, name, mark, most)
+
+    async def put_away(self, name: str, mark: Mark, answer: Answer) -> None:
+        await asyncio.to_thread(_put_away, self._folder, name, mark, answer)
 
 
-def _note(what: str, line: tuple[str, str], level: int, **keys: object) -> None:
-    note("files", what, level=level, agency=line[0], line=line[1], **keys)
-
-
-def _look(folder: Path, seen: dict[str, _Seen], settle: float) -> list[tuple[str, _Seen]]:
-    """The files that are ready, oldest first; *seen* is brought up to date with what is there now."""
-    now = time.monotonic()
+def _look(folder: Path) -> dict[str, Mark]:
     with opened(folder) as here:
-        there = {name: mark for name, mark in files(here).items() if _finished(name)}
-    for name in seen.keys() - there.keys():
-        del seen[name]
-    for name, mark in there.items():
-        if name in seen and seen[name].mark == mark:
-            seen[name].looks += 1
-        else:
-            seen[name] = _Seen(mark, now)
-    ready = [
-        (name, one)
-        for name, one in seen.items()
-        if one.looks > 1 and now - one.since >= settle and now >= one.not_before
-    ]
-    return sorted(ready, key=lambda pair: (pair[1].mark.changed, pair[0]))
-
-
-def _finished(name: str) -> bool:
-    return not name.startswith((".", "~")) and not name.lower().endswith(_UNFINISHED)
+        return files(here)
 
 
 def _take(folder: Path, name: str, mark: Mark, most: int) -> bytes | None:
@@ -196,12 +128,13 @@ def _put_away(folder: Path, name: str, mark: Mark, answer: Answer) -> None:
 
     The move comes first and the look at what was moved second: the other way round a file could slip in between.
     """
-    with opened(folder) as here, opened(DONE if answer.readable and answer.kept else REFUSED, here) as there:
-        reserved = [reserve(there, name if answer.kept else f"deleted-{mark.inode}")]
+    where, kept = put_away_as(name, mark, answer)
+    with opened(folder) as here, opened(where, here) as there:
+        reserved = [reserve(there, kept)]
         try:
             if not answer.accepted:
                 reserved.append(reserve(there, f"{reserved[0]}.why.json"))
-                write(there, reserved[1], _reasons(answer, mark))
+                write(there, reserved[1], reasons(answer, mark))
             moved = move(here, name, there, reserved[0])
         except OSError as error:
             for one in reserved:
@@ -217,24 +150,9 @@ def _put_away(folder: Path, name: str, mark: Mark, answer: Answer) -> None:
             remove(there, reserved[0])
 
 
-def _reasons(answer: Answer, mark: Mark) -> bytes:
-    told: dict[str, object] = {"code": answer.code, "place": answer.place, "mend": answer.mend}
-    told |= {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused}
-    if not answer.kept:
-        written = datetime.fromtimestamp(mark.changed / 1e9, UTC).isoformat(timespec="seconds")
-        told |= {"file": "deleted, and its name with it", "bytes": mark.size, "written": written}
-    return json.dumps(told, indent=2).encode() + b"\n"
-
-
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,180}(\.[a-z0-9]{1,8}){1,3}")
-
-
 class FolderSink:
     """
-    Fills `<root>/<agency>/[<address>/]`; a file appears whole or not at all.
-
-    It has the name that the partner's standard prescribes where it has one, else `<stream>-<message id><suffix>`.
+    Fills `<root>/<agency>/[<address>/]`, by `naming.file_name`; a file appears whole or not at all.
 
     *root* itself is never made: where it is missing a share is not mounted, and that is tried again.
     """
@@ -263,12 +181,8 @@ class FolderSink:
         """Nothing stays open between deliveries."""
 
     def _deliver(self, delivery: Delivery) -> str:
-        folders = (delivery.agency, delivery.address) if delivery.address else (delivery.agency,)
-        if not all(_PART.fullmatch(folder) for folder in folders):
-            raise Refused("files: the address is not the name of a folder; letters, digits, - and _ are")
-        name = delivery.name or f"{delivery.stream}-{delivery.message_id}{delivery.suffix}"
-        if not _NAME.fullmatch(name):
-            raise Refused("files: its name, or the stream, the message id or the suffix, is not fit for a file name")
+        folders = [folder_name(one, "files") for one in (delivery.agency, *filter(None, [delivery.address]))]
+        name = file_name(delivery, "files")
         with ExitStack() as stack:
             here = stack.enter_context(opened(self._root.resolve()))
             for folder in folders:
@@ -290,4 +204,4 @@ def _lies_there(folder: int, name: str, body: bytes) -> bool:
         return False
     if found[0] == body and found[1] is not None:
         return True
-    raise Refused("files: another content lies under this file's name; see who changed it, or takes no files")
+    raise Refused("files.other-content: another content lies under this file's name; see who changed it")

@@ -7,19 +7,18 @@ file or a folder for a link between the look and the deed.
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import NamedTuple
+
+from hub.transports.naming import names_like
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_ROOM = 200  # bytes of a name, so that a number and .why.json fit within the usual 255
 
 
 class Mark(NamedTuple):
@@ -29,6 +28,11 @@ class Mark(NamedTuple):
     inode: int
     size: int
     changed: int
+
+    @property
+    def label(self) -> str:
+        """The inode, which stays the same where the file is moved."""
+        return str(self.inode)
 
     @classmethod
     def of(cls, found: os.stat_result) -> Mark:
@@ -88,15 +92,11 @@ def write(folder: int, name: str, content: bytes, *, new: bool = False) -> None:
 
 def reserve(folder: int, name: str) -> str:
     """Make an empty file under *name*, or the next free name like it, and return that name."""
-    if len(os.fsencode(name)) > _ROOM:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32] + PurePath(name).suffix[:20]
-    parts = PurePath(name)
-    for number in itertools.count(1):
-        free = name if number == 1 else f"{parts.stem}.{number}{parts.suffix}"
+    for free in names_like(name):
         with suppress(FileExistsError):
             write(folder, free, b"", new=True)
             return free
-    raise AssertionError  # count() has no end
+    raise AssertionError  # there is always another name
 
 
 def remove(folder: int, name: str) -> None:

@@ -43,7 +43,7 @@ MEDIA_TYPES: Final[Mapping[Format, frozenset[str]]] = {
 }
 
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}")
-_AGAIN: Final = frozenset({408, 425, 429})
+_AGAIN: Final = frozenset({401, 403, 407, 408, 425, 429})
 # FHIR R4 issue types of which the specification says that the same content may be sent again
 _PASSING: Final = frozenset({"transient", "lock-error", "no-store", "timeout", "throttled"})
 
@@ -52,11 +52,11 @@ class HttpsSource:
     """
     A listener for the lines that agencies speak by HTTPS: `POST /<agency>/<line>` with a bearer token.
 
-    *lines* maps each path to its format; *tokens* each agency to its token, which opens its own lines only. What is
-    received is answered after *receive* came back, that is after the commit: 200 where all of it was accepted, 422
-    where some was refused and 400 where it was not readable (both are kept in quarantine), 503 where it could not
-    be kept and must be sent again. Refusals are problems (RFC 9457) that say code, place and what to do, and never
-    repeat what was sent.
+    *lines* maps each path to its format; *tokens* each agency to its token, which opens its own lines only; while it
+    changes to a new one, to both, on two lines. What is received is answered after *receive* came back, that is after
+    the commit: 200 where all of it was accepted, 422 where some was refused and 400 where it was not readable (both
+    are kept in quarantine), 503 where it could not be kept and must be sent again. Refusals are problems (RFC 9457)
+    that say code, place and what to do, and never repeat what was sent.
     """
 
     def __init__(
@@ -67,13 +67,17 @@ class HttpsSource:
         tokens: Mapping[str, str],
         ssl_context: ssl.SSLContext,
     ) -> None:
-        if any(len(token) < 16 for token in tokens.values()):
+        known = [(agency, token) for agency, words in tokens.items() for token in words.split()]
+        if any(not 1 <= len(words.split()) <= 2 for words in tokens.values()):
+            raise ValueError("an agency has one token, or two on two lines while it changes from one to the other")
+        if any(len(token) < 16 for _, token in known):
             raise ValueError("a token is at least 16 characters; make one with: openssl rand -hex 32")
-        if len(set(tokens.values())) != len(tokens):
+        if len({token for _, token in known}) != len(known):
             raise ValueError("two agencies have the same token; give each its own")
         self._host, self._wanted_port, self._ssl = host, port, ssl_context
         self._lines = dict(lines)
-        self._tokens = {agency: _digest(token) for agency, token in tokens.items()}
+        self._agencies = frozenset(tokens)
+        self._tokens = [(agency, _digest(token)) for agency, token in known]
         self._receive: Receive | None = None
         self._runner: web.ServerRunner | None = None
         self._at_once = 0
@@ -112,7 +116,7 @@ class HttpsSource:
         if caller is None:
             return problem(401, "unauthenticated", mend="send your agency's bearer token")
         agency, _, line = request.path.removeprefix("/").partition("/")
-        if agency != caller and agency in self._tokens:
+        if agency != caller and agency in self._agencies:
             return problem(403, "forbidden", mend="this line belongs to another agency")
         wanted = self._lines.get(request.path)
         if wanted is None:
@@ -153,7 +157,7 @@ class HttpsSource:
         """The agency whose token this is; every token is compared, each in constant time."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         shown = _digest(token.strip())
-        known = [agency for agency, digest in self._tokens.items() if hmac.compare_digest(digest, shown)]
+        known = [agency for agency, digest in self._tokens if hmac.compare_digest(digest, shown)]
         return known[0] if known and scheme.lower() == "bearer" else None
 
 
@@ -167,8 +171,9 @@ class HttpsSink:
 
     `{address}` in *url* stands for the one of a family of like recipients. 2xx is the acknowledgement, and for FHIR
     only where no OperationOutcome or message response in the answer says otherwise. 408, 425, 429, 5xx, time-outs
-    and broken connections are tried again, and not before what Retry-After asks (five minutes at most); everything
-    else, redirections with it, is refused: what was meant for one place is never taken to another.
+    and broken connections are tried again, and not before what Retry-After asks (five minutes at most); so are 401,
+    403 and 407, since an expired token or certificate is our trouble and not the message's. Everything else,
+    redirections with it, is refused: what was meant for one place is never taken to another.
     """
 
     def __init__(

@@ -37,6 +37,8 @@ def server_context(cert: Path, key: Path, client_ca: Path | None = None) -> ssl.
     """
     To listen with: TLS 1.2 or newer; with *client_ca*, only for callers who show a certificate of that authority.
 
+    Where *client_ca* is a caller's own certificate, only who holds its key may call.
+
     Raises OSError (which ssl.SSLError is) where a file is absent or is not what it should be.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -44,6 +46,7 @@ def server_context(cert: Path, key: Path, client_ca: Path | None = None) -> ssl.
     context.load_cert_chain(cert, key)
     if client_ca is not None:
         context.load_verify_locations(client_ca)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 

@@ -595,6 +595,26 @@ BROKEN = [
         ],
     ),
     Broken(
+        "mesh_door_without_a_workflow", "connectors/chis/agency.yaml",
+        old="by: files\n    batch: 500",
+        new="by: mesh\n    batch: 500",
+        at="child_demographics:",
+        told=[
+            "{place}:{line}: hears.child_demographics: MESH carries nothing without a workflow → write `workflow`, the id "
+            "that MESH's workflow list gives it",
+        ],
+    ),
+    Broken(
+        "mesh_line_without_a_workflow", "connectors/great_western_hospital/agency.yaml",
+        old="adt: {format: hl7, by: mllp",
+        new="adt: {format: hl7, by: mesh",
+        at="adt:",
+        told=[
+            "{place}:{line}: says.adt: MESH carries nothing without a workflow → write `workflow`, the id that MESH's "
+            "workflow list gives it",
+        ],
+    ),
+    Broken(
         "agency_without_a_name", "connectors/mash_health/agency.yaml",
         old="name: Swindon MASH health partners\n",
         new="",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import logging
 import os
 import re
-from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,49 +15,17 @@ from typing import Any
 import pytest
 
 from hub.errors import Refused, TransportError
-from hub.transports import Answer, Delivery, files
+from hub.transports import Answer, Delivery, PutsAway
 from hub.transports.files import FolderSink, FolderSource
+from hub.transports.folder import files, opened
+from hub.transports.watching import ready
+from tests.hub.awaiting import Gateway, awaited, until
 
 LINE = ("schools", "attendance")
 SOUND = Answer(events=1)
 UNREADABLE = Answer("csv.empty", "", "send a file with a heading", refused=1, readable=False)
 CLOSED = Answer("identity.closed", "", "use the new number", events=41, refused=1, kept=False)
 PARTLY = Answer("csv.ragged", "line 2", "give the row as many cells as the heading has", events=3, refused=1)
-
-
-def awaited(test: Callable[..., Any]) -> Callable[..., None]:
-    """Run an asynchronous test in a loop of its own."""
-
-    @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run
-
-
-async def until(happened: Callable[[], Any]) -> Any:
-    """Wait for a condition; the suite's own time limit is the only clock."""
-    while not (result := happened()):
-        await asyncio.sleep(0.005)
-    return result
-
-
-class Gateway:
-    """Keeps what it was given, and answers by turns."""
-
-    def __init__(self, *answers: Answer | Exception) -> None:
-        self.answers = list(answers)
-        self.given: list[tuple[str, str, bytes]] = []
-        self.before: Callable[[], None] = lambda: None
-
-    async def __call__(self, agency: str, line: str, data: bytes) -> Answer:
-        """Take one file."""
-        self.given.append((agency, line, data))
-        self.before()
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
 
 @asynccontextmanager
@@ -197,15 +163,15 @@ async def test_files_are_taken_in_the_order_they_came(tmp_path):
     assert [data for _, _, data in gateway.given] == [b"z", b"m", b"a"]
 
 
-def test_a_file_is_not_read_while_it_grows(tmp_path, monkeypatch):
+def test_a_file_is_not_read_while_it_grows(tmp_path):
     """A file is ready once it has stood still for two looks and the settling time; each change starts that anew."""
-    file, seen, ready = tmp_path / "slow.csv", {}, []
+    file, seen, found = tmp_path / "slow.csv", {}, []
     for now, grown in [(0, b"a"), (1, b"ab"), (2, b"abc"), (3, b"abc"), (4, b"abc"), (5, b"abcd")]:
         file.write_bytes(grown)
         os.utime(file, (0, 0))  # a copy that keeps times: the size alone tells
-        monkeypatch.setattr(files.time, "monotonic", lambda now=now: now)
-        ready.append([name for name, _ in files._look(tmp_path, seen, 2.0)])
-    assert ready == [[], [], [], [], ["slow.csv"], []]
+        with opened(tmp_path) as here:
+            found.append([name for name, _ in ready(seen, files(here), 2.0, now)])
+    assert found == [[], [], [], [], ["slow.csv"], []]
 
 
 @awaited
@@ -438,6 +404,21 @@ async def test_a_file_that_is_being_received_is_answered_before_the_source_stops
     answered.set()
     await stopping
     assert names(tmp_path / "in" / "done") == ["monday.csv"]
+
+
+@awaited
+async def test_what_was_put_away_is_forgotten_in_time(tmp_path):
+    """A copy of children's data does not lie in done for ever; what nobody has taken yet is not touched."""
+    async with watching(tmp_path, Gateway(UNREADABLE)) as folder:
+        put(folder, "monday.csv")
+        await until(lambda: len(names(folder / "refused")) == 2 and not names(folder))
+    source = FolderSource(tmp_path, {LINE: "schools/attendance"})
+    put(folder, "tuesday.csv")
+    moved = max(one.stat().st_ctime for one in (folder / "refused").iterdir())
+    assert isinstance(source, PutsAway)
+    assert await source.forget(moved - 60) == 0
+    assert await source.forget(moved + 1) == 2
+    assert (names(folder / "refused"), names(folder)) == ([], ["tuesday.csv"])
 
 
 @pytest.mark.parametrize("folder", ["/etc", "../elsewhere", "a/../../b"])
