@@ -32,6 +32,23 @@ def door_for(agency: Agency, stream: str) -> Door:
     return chosen
 
 
+def first_number(agency: str, stream: str) -> int:
+    """
+    The number of the first file that the hub sends: 1, or what `HUB_<AGENCY>_<STREAM>_FIRST_NUMBER` says.
+
+    For a partner who was sent files before; raises CatalogError where the setting is no number from 1.
+    """
+    said = Settings.endpoint(agency, stream, "FIRST_NUMBER")
+    if not said:
+        return 1
+    if said.isascii() and said.isdigit() and 0 < int(said) < 2**53:
+        return int(said)
+    raise CatalogError([
+        f"{f'HUB_{agency}_{stream}_FIRST_NUMBER'.upper()}: {said!r} is no number from 1: write the one that comes "
+        "after the last file which that partner was sent"
+    ])  # fmt: skip
+
+
 class Sinks:
     """Makes the sink of each door, from the settings."""
 

@@ -67,6 +67,10 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=90, description="Days in which sharing without consent is reviewed; the authority sets it."),
     ] = 7
+    acknowledgement_hours: Annotated[
+        int,
+        Field(ge=1, le=120, description="Hours in which a partner says what became of a file; ops is told after that."),
+    ] = 24
     log: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
 
     @classmethod
@@ -145,7 +149,7 @@ class Settings(BaseSettings):
         What the environment says of one line or stream of one agency, empty where nothing.
 
         `HUB_<AGENCY>_<LINE OR STREAM>_<WHAT>`, such as `HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_URL`; *what* is
-        URL, HOST, PORT, DOOR (the road to use: `mllp` or `https`) or TOKEN_FILE.
+        URL, HOST, PORT, DOOR (the road to use: `mllp` or `https`), TOKEN_FILE or FIRST_NUMBER.
         """
         return os.environ.get(f"HUB_{agency}_{name}_{what}".upper(), "")
 

@@ -36,7 +36,7 @@ def server() -> Iterator[str]:
     found = find_spec(BROUGHT_BY)  # not imported: that looks for places of its own on this machine
     assert found is not None, f"{BROUGHT_BY} is not installed: it is among the dependencies for development"
     wheel = Path(str(found.origin)).parent / "pginstall18"
-    folder = Path(tempfile.mkdtemp(prefix="hub-pg-", dir="/tmp"))  # noqa: S108  a socket's path is 107 bytes at most
+    folder = Path(tempfile.mkdtemp(prefix="hub-pg-", dir="/tmp"))  # a socket's path is 107 bytes at most
     server: subprocess.Popen[bytes] | None = None
     try:
         binaries, who = wheel, _who(folder)
@@ -50,7 +50,10 @@ def server() -> Iterator[str]:
         options = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off", "max_connections=60")
         command = [binaries / "bin" / "postgres", "-D", data, *(word for one in options for word in ("-c", one))]
         with log.open("wb") as said:
-            server = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said, preexec_fn=_die_with_us, **who)
+            server = subprocess.Popen(
+                command, cwd=folder, stdout=said, stderr=said, **who,
+                preexec_fn=_die_with_us,  # noqa: PLW1509  one system call, in tests
+            )  # fmt: skip
         url, until = f"postgresql://hub@/postgres?host={folder}", time.monotonic() + SECONDS
         while not _answers(url):
             assert server.poll() is None, log.read_text()

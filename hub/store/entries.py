@@ -99,8 +99,8 @@ class Said(NamedTuple):
     """
     A partner's word on one file, as the ledger takes it: *event* is the word's own id, *stream* the one it came by.
 
-    The file is named by *number* or by the *delivery*'s id. Verdicts are those of `hub.acknowledgement`; *records* holds
-    verdict and code of each record that fared otherwise than the file.
+    The file is named by *number* or by the *delivery*'s id. Verdicts are those of `hub.acknowledgement`; *records*
+    holds verdict and code of each record that fared otherwise than the file.
     """
 
     stream: str
@@ -119,4 +119,4 @@ class Late(NamedTuple):
     delivery: str
     number: int
     handed: datetime
-    count: int
+    messages: int

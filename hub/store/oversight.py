@@ -108,16 +108,14 @@ class Oversight(Rows):
 
     def standing(self) -> list[Standing]:
         """How each stream stands with each agency of which the ledger holds something that is not settled."""
-        where = deliveries.c["agency", "stream"]
-        query = select(*where, deliveries.c.state, is_handed(deliveries), deliveries.c.reason, func.count(),
-                       func.min(deliveries.c.created))  # fmt: skip
-        query = query.where(deliveries.c.settled.is_(None)).group_by(
-            *where, deliveries.c.state, is_handed(deliveries), deliveries.c.reason
-        )
+        rows, handed_ = deliveries.c, is_handed(deliveries)
+        counted = (func.count(), func.min(rows.created))
+        query = select(rows.agency, rows.stream, rows.state, handed_, rows.reason, *counted)
+        query = query.where(rows.settled.is_(None)).group_by(rows.agency, rows.stream, rows.state, handed_, rows.reason)
         found: dict[tuple[str, str], Standing] = {}
         with reading(self._store) as connection:
-            rows = connection.execute(query).all()
-        for agency, stream, state, handed, reason, count, oldest in sorted(rows, key=lambda row: tuple(row)[:3]):
+            told = connection.execute(query).all()
+        for agency, stream, state, handed, reason, count, oldest in sorted(told, key=lambda row: tuple(row)[:3]):
             one = found.get((agency, stream)) or Standing(agency, stream, 0, 0, 0, {}, None)
             if state == "PARKED":
                 one = one._replace(parked=Counter(one.parked) + Counter({reason: count}))
@@ -130,18 +128,21 @@ class Oversight(Rows):
 
     def overdue(self, now: datetime, after: timedelta, agency: str | None = None) -> list[Late]:
         """What was handed over longer than *after* ago and the partner has not answered for, the oldest first."""
-        late = and_(deliveries.c.settled.is_(None), is_handed(deliveries), deliveries.c.due <= now + PATIENCE - after)
+        rows = deliveries.c
+        late = and_(rows.settled.is_(None), is_handed(deliveries), rows.due <= now + PATIENCE - after)
         if agency is not None:
-            late = and_(late, deliveries.c.agency == agency)
-        name = func.coalesce(deliveries.c.batch, deliveries.c.message_id).label("delivery")
-        query = select(*deliveries.c[Lane._fields], name, func.max(runs.c.number), func.min(deliveries.c.due), func.count())
-        same = and_(*(runs.c[part] == deliveries.c[part] for part in ("agency", "stream", "batch")))
+            late = and_(late, rows.agency == agency)
+        name = func.coalesce(rows.batch, rows.message_id).label("delivery")
+        due = func.min(rows.due)
+        query = select(rows.agency, rows.stream, rows.address, name, func.max(runs.c.number), due, func.count())
+        same = and_(*(runs.c[part] == rows[part] for part in ("agency", "stream", "batch")))
         query = query.outerjoin_from(deliveries, runs, same).where(late)
-        query = query.group_by(*deliveries.c[Lane._fields], name).order_by(func.min(deliveries.c.due))
+        query = query.group_by(rows.agency, rows.stream, rows.address, name).order_by(due)
+        found: list[Late] = []
         with reading(self._store) as connection:
-            return [
-                Late(Lane(*row[:3]), row[3], row[4] or 0, row[5] - PATIENCE, row[6]) for row in connection.execute(query)
-            ]
+            for agency_, stream, address, delivery, number, moment, count in connection.execute(query):
+                found.append(Late(Lane(agency_, stream, address), delivery, number or 0, moment - PATIENCE, count))
+        return found
 
     def prune(self, agency: str, stream: str, before: datetime) -> int:
         """

@@ -47,6 +47,7 @@ class Runs(Rows):
         *,
         records: Sequence[int] = (),
         older: Sequence[str] = (),
+        now: datetime | None = None,
     ) -> bool:
         """
         Fix that these messages go together, at every attempt, under the id *batch*, as one *run*; all or nothing.
@@ -61,7 +62,9 @@ class Runs(Rows):
                 if run is not None:
                     said = json.dumps(dict(zip(ids, records, strict=True)) if records else {})
                     row = {**lane._asdict(), "batch": batch, **run._asdict(), "records": said}
-                    once = insert(self._store, runs).on_conflict_do_nothing(index_elements=["agency", "stream", "batch"])
+                    once = insert(self._store, runs).on_conflict_do_nothing(
+                        index_elements=["agency", "stream", "batch"]
+                    )
                     connection.execute(once, row)
                 found = 0
                 for some in portions(ids):
@@ -69,10 +72,10 @@ class Runs(Rows):
                     found += connection.execute(taken).rowcount
                 if found < len(ids):
                     raise _TakenElsewhere
-                for some in portions(older if run is not None else ()):
+                for some in portions(older):
                     past = update(deliveries).where(free, deliveries.c.message_id.in_(some))
                     past = past.where(deliveries.c.state == "PENDING")
-                    gone = {"state": "SUPERSEDED", "payload": EMPTY, "settled": run.at, "reason": "newer"}
+                    gone = {"state": "SUPERSEDED", "payload": EMPTY, "settled": now, "reason": "newer"}
                     connection.execute(past.values(**gone))
         except (_TakenElsewhere, IntegrityError):
             return False
@@ -108,7 +111,8 @@ class Runs(Rows):
             if len(files) != 1:
                 return "ambiguous" if files else "unknown"
             file = files[0]
-            query = select(deliveries.c["message_id", "attempts", "state"]).where(file.rows, deliveries.c.settled.is_(None))
+            columns = (deliveries.c.message_id, deliveries.c.attempts)
+            query = select(*columns).where(file.rows, deliveries.c.settled.is_(None))
             rows = connection.execute(query).all()
             if not rows:
                 return "known before"
@@ -129,8 +133,9 @@ class Runs(Rows):
         """The files that a word can be about; more than one only where a number is not enough."""
         if said.number is not None:
             numbered = and_(runs.c.agency == agency, runs.c.stream.in_(streams), runs.c.number == said.number)
-            rows = connection.execute(select(runs.c["stream", "batch", "records"]).where(numbered, runs.c.number > 0)).all()
-            return [_File(_members(agency, row.stream, row.batch), json.loads(row.records)) for row in rows]
+            query = select(runs.c.stream, runs.c.batch, runs.c.records).where(numbered, runs.c.number > 0)
+            rows = connection.execute(query).all()
+            return [_File(_members(agency, stream, batch), json.loads(records)) for stream, batch, records in rows]
         if said.delivery is None:
             return []
         one = and_(deliveries.c.agency == agency, deliveries.c.stream.in_(streams))
@@ -154,7 +159,9 @@ class Runs(Rows):
         """Write down how some messages of a file fared: an acceptance is a fact, all else holds for what waits."""
         reason = f"{said.stream}.{said.code}"[:120]
         for some in portions(ids):
-            change = update(deliveries).where(file.rows, deliveries.c.message_id.in_(some), deliveries.c.settled.is_(None))
+            change = update(deliveries).where(
+                file.rows, deliveries.c.message_id.in_(some), deliveries.c.settled.is_(None)
+            )
             if verdict == "accepted":
                 change = change.values(state="ACKED", payload=EMPTY, ack=said.code, reason="", settled=now)
             else:
