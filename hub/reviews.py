@@ -88,19 +88,29 @@ def review(
         raise NotReviewed("nothing was shared by an override under that event and agency: see `hub reviews`")
     if before is not None and not again:
         raise NotReviewed(f"{before.by} found it {before.finding} at {before.at}: add --again to review it once more")
+    by, text = grounds(by, because)
+    said = Review(receipt.event, receipt.agency, receipt.message, finding, by, text, stamp(at))
+    body = json.dumps(said._asdict(), ensure_ascii=False, sort_keys=True).encode()
+    return Record(TOPIC, f"{said.event}/{said.agency}".encode(), body, (("content-type", b"application/json"),))
+
+
+def grounds(by: str, because: str) -> tuple[str, str]:
+    """
+    Who decided, and on what that rests, fit to be kept.
+
+    Raises NotReviewed where nobody is named, and where *because* is no sentence, or looks as if it held personal data.
+    """
     if not person(by) or len(by) > 120 or not by.isprintable():
-        raise NotReviewed("--by: name who reviewed it, by first and last name")
+        raise NotReviewed("--by: name who decided, by first and last name")
     text = because.strip()
     if len(text) < FEWEST_LETTERS or len(text.split()) < FEWEST_WORDS:
-        raise NotReviewed("--because: say in a sentence what the finding rests on")
+        raise NotReviewed("--because: say in a sentence what that rests on")
     if len(text) > MOST_LETTERS or not text.isprintable():
         raise NotReviewed(f"--because: one paragraph of at most {MOST_LETTERS} letters, without control characters")
     for what, pattern in PERSONAL.items():
         if pattern.search(text) or pattern.search(by):
-            raise NotReviewed(f"that holds what looks like {what}: a review is about the decision, not the child")
-    said = Review(receipt.event, receipt.agency, receipt.message, finding, by.strip(), text, stamp(at))
-    body = json.dumps(said._asdict(), ensure_ascii=False, sort_keys=True).encode()
-    return Record(TOPIC, f"{said.event}/{said.agency}".encode(), body, (("content-type", b"application/json"),))
+            raise NotReviewed(f"that holds what looks like {what}: it is about the decision, not the child")
+    return by.strip(), text
 
 
 def read(record: Record) -> Review:

@@ -98,13 +98,14 @@ class Oversight(Rows):
             rows = connection.execute(query.order_by(deliveries.c.seq).limit(limit)).all()
         return [(Lane(*row[:3]), replace(Entry(*row[3:]), payload=EMPTY)) for row in rows]
 
-    def find(self, message_id: str) -> list[Lane]:
-        """The lanes in which a message is parked whose id begins so."""
-        query = select(*deliveries.c[Lane._fields]).where(
-            deliveries.c.state == "PARKED", deliveries.c.message_id.startswith(message_id, autoescape=True)
+    def find(self, start: str, limit: int = 10) -> list[tuple[Lane, str]]:
+        """The parked messages whose id begins so, each with its lane."""
+        rows = deliveries.c
+        query = select(rows.agency, rows.stream, rows.address, rows.message_id).where(
+            rows.state == "PARKED", rows.message_id.startswith(start, autoescape=True)
         )
         with reading(self._store) as connection:
-            return [Lane(*row) for row in connection.execute(query)]
+            return [(Lane(*row[:3]), row[3]) for row in connection.execute(query.limit(limit))]
 
     def standing(self) -> list[Standing]:
         """How each stream stands with each agency of which the ledger holds something that is not settled."""

@@ -25,6 +25,7 @@ from pathlib import Path, PurePath
 from hub.errors import Refused, TransportError
 from hub.log import note
 from hub.transports import Answer, Delivery, Receive
+from hub.transports.aside import aside
 from hub.transports.folder import Mark, files, move, opened, read, remove, reserve, write
 
 DONE, REFUSED = "done", "refused"
@@ -225,6 +226,8 @@ def _reasons(answer: Answer, mark: Mark) -> bytes:
     return json.dumps(told, indent=2).encode() + b"\n"
 
 
+MOST_HANGING = 4
+
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,180}(\.[a-z0-9]{1,8}){1,3}")
 
@@ -233,11 +236,13 @@ class FolderSink:
     """
     Fills `<root>/<agency>/[<address>/]<stream>-<message id><suffix>`; a file appears whole or not at all.
 
-    *root* itself is never made: where it is missing a share is not mounted, and that is tried again.
+    *root* itself is never made: where it is missing a share is not mounted, and that is tried again. A share that hangs
+    holds at most `MOST_HANGING` threads of this sink's own: nobody else waits for them, the end of the process neither.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._room = asyncio.Semaphore(MOST_HANGING)
 
     async def deliver(self, delivery: Delivery) -> str:
         """
@@ -247,7 +252,7 @@ class FolderSink:
         name; `TransportError` where the disk says no.
         """
         try:
-            return await asyncio.to_thread(self._deliver, delivery)
+            return await aside(self._room, lambda: self._deliver(delivery))
         except OSError as error:
             code = errno.errorcode.get(error.errno or 0, "EIO")
             raise TransportError(f"files: {code}: look at the folder, its disk and its rights") from None
