@@ -74,6 +74,13 @@ class Door(Shape):
     numbered: Annotated[
         bool, Field(description="Files: whether each has the next number of its lane, and none is left out.")
     ] = False
+    newest: Annotated[
+        bool,
+        Field(
+            description="Files: of several messages of one child only the newest goes; for events that say the whole "
+            "state."
+        ),
+    ] = False
     acknowledged_by: Annotated[
         str | None,
         Field(

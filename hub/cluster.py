@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import get_args
 
 from hub.catalog import Catalog
+from hub.courier import acknowledgements_of
 from hub.courier import group_of as courier_group
 from hub.evidence import publish_versions
 from hub.relay import group_of as relay_group
@@ -54,6 +55,9 @@ def groups(catalog: Catalog) -> dict[str, list[str]]:
         for name, hearing in agency.hears.items():
             if policy is not None and name in policy.hears and hearing.doors[0].by != "kafka":
                 found.setdefault(courier_group(agency.key), []).append(catalog.streams[name].topic_to(agency.key))
+                if (said := hearing.doors[0].acknowledged_by) is not None:
+                    own = found.setdefault(acknowledgements_of(agency.key), [])
+                    own += {catalog.streams[said].topic} - set(own)
     return found
 
 

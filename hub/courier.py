@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
+from hub.acknowledging import Acknowledgements
 from hub.agency import Agency, Door
+from hub.arriving import arrival
 from hub.catalog import Catalog
-from hub.envelope import Envelope, is_synthetic
+from hub.envelope import is_synthetic
 from hub.keys import Keys
 from hub.log import note
 from hub.office import Office
-from hub.parcel import Way, to_payload
+from hub.parcel import Way
+from hub.partner import Partner
 from hub.patience import LONGEST_SECONDS, Uniform, backoff
 from hub.runner import Runner
-from hub.store.entries import Arrival, Lane
+from hub.store.entries import Lane
 from hub.store.ledger import Ledger
-from hub.stream import Stream
 from hub.topology import milliseconds
 from hub.transports import Sink
 from hub.transports.kafka.reading import Stored
 
 SWEEP_SECONDS = 5.0  # how soon what a person released, or a dead courier left, is found
 PRUNE_SECONDS = 3600.0
+REMIND_SECONDS = 60.0
+OVERDUE = timedelta(hours=24)  # after which a partner should have said what became of a file
 AGAIN_SECONDS = 15.0  # how soon, at the latest, what failed on our own side begins again
 
 
@@ -49,6 +53,8 @@ class Inflow(Protocol):
 SinkFor = Callable[[Agency, str, Door], Sink]
 """(agency, stream, door) → what delivers; asked once for each, and may then be used for many lanes at once."""
 DoorFor = Callable[[Agency, str], Door]
+FirstNumber = Callable[[str, str], int]
+"""(agency, stream) → the number of the first file where the hub sent none yet."""
 InflowFor = Callable[[str, Sequence[str]], Inflow]
 """(group id, topics) → a consumer of them."""
 
@@ -63,7 +69,14 @@ def group_of(agency: str) -> str:
     return f"courier.{agency.replace('_', '-')}"
 
 
-def ways_of(catalog: Catalog, sink_for: SinkFor, door_for: DoorFor) -> dict[str, dict[str, Way]]:
+def acknowledgements_of(agency: str) -> str:
+    """The consumer group in which an agency's courier reads what became of its files."""
+    return f"{group_of(agency)}.acknowledgements"
+
+
+def ways_of(
+    catalog: Catalog, sink_for: SinkFor, door_for: DoorFor, first_number: FirstNumber
+) -> dict[str, dict[str, Way]]:
     """By agency and stream, the ways a courier serves: of live agencies that a policy names and that read no Kafka."""
     ways: dict[str, dict[str, Way]] = {}
     for agency in catalog.agencies.values():
@@ -73,58 +86,26 @@ def ways_of(catalog: Catalog, sink_for: SinkFor, door_for: DoorFor) -> dict[str,
         for name in agency.hears:
             door = door_for(agency, name)
             if name in policy.hears and door.by != "kafka":
-                way = Way(agency, catalog.streams[name], door, sink_for(agency, name, door))
+                first = first_number(agency.key, name) if door.numbered else 1
+                way = Way(agency, catalog.streams[name], door, sink_for(agency, name, door), first)
                 ways.setdefault(agency.key, {})[name] = way
     return ways
-
-
-def arrival(stored: Stored, stream: Stream, agency: str, keys: Keys) -> Arrival:
-    """
-    A record as the ledger takes it.
-
-    One whose papers are not sound is taken too, parked, under an id made from its place: nothing that was
-    committed may vanish, and it must not stop what lies behind it.
-    """
-    record = stored.record
-    address, fault = "", "" if record.value else "record.empty"
-    message_id = hashlib.sha256(f"{record.topic}/{stored.partition}/{stored.offset}".encode()).hexdigest()[:32]
-    try:
-        papers = Envelope.from_headers(record.headers)
-        if not sound(papers.id, 64) or not sound(papers.address or "-", 200):
-            raise ValueError
-        message_id, address = papers.id, papers.address
-        subject = (record.key or b"").decode("ascii") or message_id
-        if not sound(subject, 64):
-            raise ValueError
-    except (KeyError, ValueError):
-        fault, subject = "envelope.unsound", message_id
-    return Arrival(
-        Lane(agency, stream.name, address),
-        message_id,
-        record.topic,
-        stored.partition,
-        stored.offset,
-        subject,
-        keys.seal("ledger", to_payload(record.headers, record.value or b""), message_id),
-        whole=stream.keep == "latest",
-        fault=fault,
-    )
-
-
-def sound(text: str, longest: int) -> bool:
-    """Whether a database takes *text* as it is, whichever database it is."""
-    return 0 < len(text) <= longest and text.isprintable()
 
 
 class Courier:
     """One agency's: its consumer, and a runner for each lane in which something waits."""
 
-    def __init__(self, agency: str, ways: Mapping[str, Way], office: Office, inflow_for: InflowFor) -> None:
+    def __init__(
+        self, agency: str, ways: Mapping[str, Way], office: Office, inflow_for: InflowFor, overdue: timedelta
+    ) -> None:
         self._agency = agency
         self._ways = ways
         self._office = office
         self._inflow_for = inflow_for
-        self._streams = {way.stream.topic_to(agency): way.stream for way in ways.values()}
+        self._overdue = overdue
+        self._by_topic = {way.stream.topic_to(agency): way for way in ways.values()}
+        self._partners = {way.door.by: Partner(office.uniform) for way in ways.values()}
+        self._acknowledgements = Acknowledgements(agency, ways, office)
         self._runners: dict[Lane, Runner] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._doorless: set[str] = set()
@@ -133,6 +114,8 @@ class Courier:
         """Carry until the hub stops; a fault in one part is told, and that part begins again."""
         await self._keep("recovery", self._recover)
         parts = {"intake": self._take_in, "sweep": self._sweep, "prune": self._prune}
+        if self._acknowledgements.topics:
+            parts |= {"acknowledgements": self._hear, "reminders": self._remind}
         try:
             await asyncio.gather(*(self._keep(part, work) for part, work in parts.items()))
             for runner in self._runners.values():
@@ -165,7 +148,7 @@ class Courier:
     async def _take_in(self) -> None:
         """From Kafka into the ledger; the place in Kafka is kept only after the ledger has what lay before it."""
         office = self._office
-        inflow = self._inflow_for(group_of(self._agency), sorted(self._streams))
+        inflow = self._inflow_for(group_of(self._agency), sorted(self._by_topic))
         try:
             while not office.stopping.is_set():
                 if not (records := await inflow.read()):
@@ -173,7 +156,7 @@ class Courier:
                 real = [one for one in records if not is_synthetic(one.record.headers)]
                 if len(real) < len(records):  # canaries end here: their marks are looked for in Kafka, by the lookout
                     note("courier", "canaries let go", agency=self._agency, count=len(records) - len(real))
-                arrivals = [arrival(one, self._streams[one.record.topic], self._agency, office.keys) for one in real]
+                arrivals = [arrival(one, self._by_topic[one.record.topic], office.keys) for one in real]
                 if arrivals:
                     await office.store(partial(office.ledger.enqueue, arrivals, office.clock()))
                 for lane in dict.fromkeys(one.lane for one in arrivals):
@@ -182,11 +165,33 @@ class Courier:
         finally:
             await inflow.close()
 
+    async def _hear(self) -> None:
+        """What became of files, from Kafka into the ledger; a group of its own, so that neither waits for the other."""
+        office = self._office
+        inflow = self._inflow_for(acknowledgements_of(self._agency), sorted(self._acknowledgements.topics))
+        try:
+            while not office.stopping.is_set():
+                if not (records := await inflow.read()):
+                    continue
+                moved = await self._acknowledgements.take(records)
+                for lane in await office.look(lambda: office.ledger.lanes(self._agency, office.clock())):
+                    if lane.stream in moved:
+                        self._nudge(lane)
+                await inflow.commit()
+        finally:
+            await inflow.close()
+
+    async def _remind(self) -> None:
+        office = self._office
+        while not office.stopping.is_set():
+            await self._acknowledgements.remind(self._overdue)
+            await office.pause(REMIND_SECONDS)
+
     async def _sweep(self) -> None:
         """Find what waits although no record came: released by a person, or left by a courier that died."""
         office = self._office
         while not office.stopping.is_set():
-            for lane in await office.store(lambda: office.ledger.lanes(self._agency)):
+            for lane in await office.look(lambda: office.ledger.lanes(self._agency, office.clock())):
                 self._nudge(lane)
             await office.pause(SWEEP_SECONDS)
 
@@ -211,7 +216,7 @@ class Courier:
             self._doorless.add(lane.stream)
             note("courier", "no door", level=logging.ERROR, agency=lane.agency, stream=lane.stream)
         else:
-            runner = self._runners[lane] = Runner(lane, way, self._office)
+            runner = self._runners[lane] = Runner(lane, way, self._office, self._partners[way.door.by])
             task = asyncio.create_task(self._serve(lane, runner))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -227,8 +232,9 @@ class Couriers:
     """
     The process: a courier for each agency that does not read Kafka itself; none of them waits for another.
 
-    SQL and rendering are done in threads, SQL in one alone, since SQLite has one writer anyway; with *in_place* they
-    are done where they are asked for, so that a test with a clock of its own sees everything happen in one order.
+    All write to the database in one thread, since SQLite has one writer anyway; what an agency reads there, and the
+    rendering of what it gets, is done in a thread of that agency's own. With *in_place* all is done where it is asked
+    for, so that a test with a clock of its own sees everything happen in one order.
     """
 
     def __init__(
@@ -240,14 +246,20 @@ class Couriers:
         sink_for: SinkFor,
         inflow_for: InflowFor,
         door_for: DoorFor = first_door,
+        first_number: FirstNumber = lambda *_: 1,
+        overdue: timedelta = OVERDUE,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         uniform: Uniform = random.uniform,
         in_place: bool = False,
     ) -> None:
         threads = None if in_place else ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._office = Office(catalog, keys, ledger, clock, uniform, threads)
-        self._ways = ways_of(catalog, sink_for, door_for)
-        self._couriers = [Courier(agency, ways, self._office, inflow_for) for agency, ways in self._ways.items()]
+        self._office = Office(catalog, keys, ledger, clock, uniform, threads, began=clock())
+        self._ways = ways_of(catalog, sink_for, door_for, first_number)
+        self._own = {} if in_place else {one: ThreadPoolExecutor(1, thread_name_prefix=one) for one in self._ways}
+        self._couriers = [
+            Courier(agency, ways, replace(self._office, own=self._own.get(agency)), inflow_for, overdue)
+            for agency, ways in self._ways.items()
+        ]
 
     async def run(self) -> None:
         """Carry until `stop`; attempts under way are then finished and written down."""
@@ -256,8 +268,9 @@ class Couriers:
         finally:
             sinks = {id(way.sink): way.sink for ways in self._ways.values() for way in ways.values()}
             await asyncio.gather(*(sink.close() for sink in sinks.values()), return_exceptions=True)
-            if self._office.threads is not None:
-                self._office.threads.shutdown(wait=False)
+            for threads in (self._office.threads, *self._own.values()):
+                if threads is not None:
+                    threads.shutdown(wait=False)
 
     def stop(self) -> None:
         """End `run` soon, cleanly."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 from hub.catalog import Catalog
 from hub.courier import Couriers
-from hub.doors import Sinks, door_for
+from hub.doors import Sinks, door_for, first_number
 from hub.renewal import SECONDS, Renewal
 from hub.settings import Settings
 from hub.store import engine
@@ -37,6 +38,8 @@ async def serve(
             sink_for=Sinks(settings),
             inflow_for=inflow,
             door_for=door_for,
+            first_number=first_number,
+            overdue=timedelta(hours=settings.acknowledgement_hours),
         )
         running = asyncio.ensure_future(couriers.run())
         waiting = asyncio.ensure_future(_changed(renewal, stop))

@@ -18,6 +18,7 @@ from hub.catalog import Catalog
 from hub.keys import Keys
 from hub.log import note
 from hub.patience import Uniform, backoff
+from hub.period import EPOCH
 from hub.store.ledger import Ledger
 
 T = TypeVar("T")
@@ -26,9 +27,11 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Office:
     """
-    What all runners of a process share. *clock* gives aware datetimes.
+    What the runners of an agency share, most of it with all of the process. *clock* gives aware datetimes.
 
-    *threads* is where SQL is done; None does that and the rendering in place, not away from the event loop.
+    *threads* is where the process writes to the database, one after the other; *own* is where the agency's own reading
+    and rendering are done, so that a long one of hers is in nobody else's way. None does it in place, not away from the
+    event loop. *began* is when the process did.
     """
 
     catalog: Catalog
@@ -37,26 +40,37 @@ class Office:
     clock: Callable[[], datetime]
     uniform: Uniform
     threads: Executor | None = None
+    own: Executor | None = None
+    began: datetime = EPOCH
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def think(self, work: Callable[[], T]) -> T:
         """Do *work* that takes long away from the event loop, so that it holds up nobody's socket."""
-        return work() if self.threads is None else await asyncio.to_thread(work)
+        return await self._at(self.own, work)
+
+    async def look(self, work: Callable[[], T]) -> T:
+        """Read from the database by *work*, however long that takes; as patient as `store`."""
+        return await self._patiently(self.own, work)
 
     async def store(self, work: Callable[[], T]) -> T:
-        """Do *work* in the database, again and again while it is away; raises its error once the hub stops."""
+        """Write to the database by *work*, again and again while it is away; raises its error once the hub stops."""
+        return await self._patiently(self.threads, work)
+
+    async def _patiently(self, threads: Executor | None, work: Callable[[], T]) -> T:
         failures = 0
         while True:
             try:
-                if self.threads is None:
-                    return work()
-                return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+                return await self._at(threads, work)
             except (OperationalError, InterfaceError, PoolTimeoutError) as error:
                 if self.stopping.is_set():
                     raise
                 failures += 1
                 note("courier", "store away", level=logging.WARNING, kind=type(error).__name__, attempt=failures)
                 await self.pause(min(30.0, backoff(failures, self.uniform)))
+
+    @staticmethod
+    async def _at(threads: Executor | None, work: Callable[[], T]) -> T:
+        return work() if threads is None else await asyncio.get_running_loop().run_in_executor(threads, work)
 
     async def pause(self, seconds: float) -> None:
         """Sleep, but not past the moment when the hub stops."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hub.agency import BY_FILE, HOLD_MANY, Agency, Door
 from hub.catalog import Catalog
 from hub.envelope import Headers
-from hub.errors import MessageError, TransportError
+from hub.errors import MessageError, TransportError, Unreadable
 from hub.keys import Keys
 from hub.outbound import Letter, Run, open_letter, render
 from hub.store.entries import Entry, Lane, Parked
@@ -31,23 +31,43 @@ class Way:
     stream: Stream
     door: Door
     sink: Sink
+    first_number: int = 1
 
     @property
-    def together(self) -> int:
-        """How many messages one delivery may hold; only a file can hold more than one."""
-        return self.door.batch if self.door.by in BY_FILE and self.door.format in HOLD_MANY else 1
+    def filed(self) -> bool:
+        """Whether messages go in files of many, whose members are fixed before the file goes."""
+        door = self.door
+        many = door.batch > 1 or door.every is not None or door.numbered
+        return many and door.by in BY_FILE and door.format in HOLD_MANY
+
+    @property
+    def whole(self) -> bool:
+        """Whether a message says all that is true of its child, so that only the newest need go."""
+        return self.door.newest or self.stream.keep == "latest"
+
+
+class Group(NamedTuple):
+    """
+    What goes in one delivery: its id and its rows; a file's *run*.
+
+    A file that is *new* has its members fixed before it goes; *older* are the rows that it makes needless.
+    """
+
+    delivery: str
+    rows: Sequence[Entry]
+    run: Run | None = None
+    new: bool = False
+    older: tuple[str, ...] = ()
 
 
 class Parcel(NamedTuple):
-    """What one attempt carries: one message, or a batch."""
+    """What one attempt carries: one message, or a file; *records* says which record of it carries each message."""
 
     ids: tuple[str, ...]
     tries: int
     delivery: Delivery
-
-
-Group = tuple[str, Sequence[Entry]]
-"""The id of a delivery and the rows that go in it."""
+    group: Group
+    records: tuple[int, ...] = ()
 
 
 def pack_all(
@@ -56,17 +76,20 @@ def pack_all(
     """Each group as a parcel, or parked because it cannot be one: trying again would not help."""
     parcels: list[Parcel] = []
     failed: list[Parked] = []
-    for delivery_id, rows in groups:
+    for group in groups:
+        rows = group.rows
         ids = tuple(row.message_id for row in rows)
         try:
             letters = [_open(row, catalog, keys) for row in rows]
-            run = Run(0, max(row.created for row in rows))
+            run = group.run or Run(0, max(row.created for row in rows))
             made = render(catalog, way.stream, way.agency, way.door, letters, run)
+            if made.records and len(made.records) != len(ids):
+                raise Unreadable("outbound.records", "", "say for each letter which record carries it, or for none")
         except Exception as error:  # noqa: BLE001  whatever is wrong with one message must not stop the others
             failed.append(Parked(ids, f"render.{code_of(error)}"))
             continue
-        delivery = Delivery(delivery_id, *lane, made.content_type, made.body, made.suffix, made.name)
-        parcels.append(Parcel(ids, max(row.attempts for row in rows), delivery))
+        delivery = Delivery(group.delivery, *lane, made.content_type, made.body, made.suffix, made.name)
+        parcels.append(Parcel(ids, max(row.attempts for row in rows), delivery, group, made.records))
     return parcels, failed
 
 
@@ -85,9 +108,10 @@ def code_of(error: Exception) -> str:
     return said if CODE.fullmatch(said) else type(error).__name__.lower()
 
 
-def batch_id(lane: Lane, ids: Sequence[str]) -> str:
-    """The id of a batch: the same messages in the same lane always have the same one."""
-    return hashlib.sha256("\x00".join((*lane, *ids)).encode()).hexdigest()[:32]
+def batch_id(lane: Lane, ids: Sequence[str], number: int = 0) -> str:
+    """The id of a file: the same messages in the same lane, under the same number, always have the same one."""
+    numbered = (str(number),) if number else ()
+    return hashlib.sha256("\x00".join((*lane, *numbered, *ids)).encode()).hexdigest()[:32]
 
 
 def to_payload(headers: Headers, value: bytes) -> bytes:

@@ -73,6 +73,10 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=90, description="Days in which sharing without consent is reviewed; the authority sets it."),
     ] = 7
+    acknowledgement_hours: Annotated[
+        int,
+        Field(ge=1, le=120, description="Hours in which a partner says what became of a file; ops is told after that."),
+    ] = 24
     log: Annotated[Literal["text", "json"], Field(description="How log lines are written.")] = "text"
 
     @classmethod
@@ -151,9 +155,10 @@ class Settings(BaseSettings):
         What the environment says of one line or stream of one agency, empty where nothing.
 
         `HUB_<AGENCY>_<LINE OR STREAM>_<WHAT>`, such as `HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_URL`; *what* is
-        DOOR (the road to use, such as `mllp`); HTTPS: URL, TOKEN_FILE, TLS_CA, CLIENT_CERTIFICATE, CLIENT_KEY; MLLP:
-        HOST, PORT, TLS (`on`), and with it what HTTPS has, or TLS_CLIENT_CA of a line that is listened on; SFTP: HOST,
-        PORT, USER, KNOWN_HOSTS, KEY_FILE, PASSWORD_FILE, FOLDER; MESH: MAILBOX (the recipient's), WORKFLOW.
+        DOOR (the road to use, such as `mllp`), FIRST_NUMBER (of the files of a numbered door); HTTPS: URL, TOKEN_FILE,
+        TLS_CA, CLIENT_CERTIFICATE, CLIENT_KEY; MLLP: HOST, PORT, TLS (`on`), and with it what HTTPS has, or
+        TLS_CLIENT_CA of a line that is listened on; SFTP: HOST, PORT, USER, KNOWN_HOSTS, KEY_FILE, PASSWORD_FILE,
+        FOLDER; MESH: MAILBOX (the recipient's), WORKFLOW.
 
         What holds for all of an agency stands in the line's place: `HUB_<AGENCY>_HTTPS_TOKEN_FILE`, with which it
         calls us; `HUB_<AGENCY>_SFTP_<WHAT>`, as above; `HUB_<AGENCY>_MESH_<WHAT>` for our own mailbox: URL, MAILBOX,

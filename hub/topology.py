@@ -81,7 +81,11 @@ def topics(catalog: Catalog) -> Iterator[Topic]:
                 ),
                 *(f"watch {w.name}" for w in catalog.watches.values() if w.emits == stream.name),
             ),
-            readers=("relay", *(f"watch {watch.name}" for watch in watchers)),
+            readers=(
+                "relay",
+                *(f"watch {watch.name}" for watch in watchers),
+                *(f"courier {agency}" for agency in _answered_by(catalog, stream.name)),
+            ),
         )
         for agency, policy in hears:
             grant = policy.hears[stream.name]
@@ -109,6 +113,13 @@ def topics(catalog: Catalog) -> Iterator[Topic]:
     yield _own(archive.TOPIC, catalog.keeping["policies"])
     yield _own(reviews.TOPIC, catalog.keeping["reviews"])
     yield _own(handled.TOPIC, catalog.keeping["handled"])
+
+
+def _answered_by(catalog: Catalog, stream: str) -> Iterator[str]:
+    """The agencies of which some files are acknowledged by a stream."""
+    for agency in catalog.agencies.values():
+        if any(door.acknowledged_by == stream for hearing in agency.hears.values() for door in hearing.doors):
+            yield agency.key
 
 
 def _own(name: str, keeping: Keeping) -> Topic:

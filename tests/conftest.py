@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,3 +48,12 @@ def public_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"public inputs are not here: set HUB_TEST_DATA (looked in {folder})")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a real PostgreSQL, started for these tests; where it does not start, what needs it fails."""
+    from tests.postgresql import server
+
+    with server() as url:
+        yield url

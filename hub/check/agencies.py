@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from hub.acknowledgement import Acknowledgement
 from hub.agency import BY_FILE, HOLD_MANY, PSEUDONYM, Agency, Door, Hearing, Saying
 from hub.catalog import Catalog, folder_of
 from hub.check.streams import unknown
@@ -15,6 +16,8 @@ from hub.stream import Stream
 
 UNWRITTEN = re.compile(r"\bTODO\b|\"todo\"")
 READ = ("hl7", "csv", "json", "xml")
+WITH_IDS = ("mesh", "https", "mllp")
+"""The roads on which a partner is told the id of each delivery."""
 LISTENED_ON = ("mllp", "https", "files", "sftp", "mesh")
 Place = tuple[str, ...]
 
@@ -38,6 +41,8 @@ def agency(agency: Agency, catalog: Catalog) -> Iterator[Finding]:
             continue
         for door in hearing.doors:
             yield from _door(door, document, at)
+            yield from _acknowledged(door, hearing, catalog, document, at)
+        yield from _answered_twice(agency, name, document, at)
         grant = policy.hears.get(name) if policy is not None else None
         if grant is not None:
             yield from _granted(hearing, grant, stream, document, at)
@@ -71,7 +76,9 @@ def _door(door: Door, document: Document, at: Place) -> Iterator[Finding]:
     if door.format != "csv" and door.opened_in != "spreadsheet":
         yield document.finding((*at, "opened_in"), "only CSV is opened in spreadsheets", "take it out")
     whole = door.by in BY_FILE and door.format in HOLD_MANY
-    for word, said in (("batch", door.batch > 1), ("every", door.every), ("numbered", door.numbered)):
+    for word, said in (
+        ("batch", door.batch > 1), ("every", door.every), ("numbered", door.numbered), ("newest", door.newest)
+    ):  # fmt: skip
         if said and not whole:
             what = f"only a file that can hold more than one message has {word!r}"
             yield document.finding((*at, word), what, "take it out")
@@ -84,6 +91,39 @@ def _workflow(way: Saying | Door, document: Document, at: Place) -> Iterator[Fin
     if way.by == "mesh" and not way.workflow:
         mend = "write `workflow`, the id that MESH's workflow list gives it"
         yield document.finding(at, "MESH carries nothing without a workflow", mend)
+
+
+def _acknowledged(door: Door, hearing: Hearing, catalog: Catalog, document: Document, at: Place) -> Iterator[Finding]:
+    """A door whose files are acknowledged later: by what stream, and how the file is found that one is about."""
+    if door.acknowledged_by is None:
+        return
+    here = (*at, "acknowledged_by")
+    stream = catalog.streams.get(door.acknowledged_by)
+    if stream is None:
+        if unknown(door.acknowledged_by, catalog):
+            what = f"no stream {door.acknowledged_by!r}"
+            yield document.finding(here, what, near(door.acknowledged_by, catalog.streams))
+    elif not issubclass(stream.event, Acknowledgement):
+        mend = "name a stream whose event is a hub.acknowledgement.Acknowledgement"
+        yield document.finding(here, f"{stream.name!r} says nothing of what became of a file", mend)
+    if door.by == "kafka":
+        yield document.finding(here, "who reads Kafka is sent no file", "take it out")
+    elif not door.numbered and door.by not in WITH_IDS:
+        what = f"nothing says which file is meant: files are not numbered, and {door.by} gives a delivery no id"
+        yield document.finding(here, what, "write `numbered: true`")
+    if door.numbered and hearing.addressed_by is not None:
+        yield document.finding(
+            here, "each address counts from 1: a number is not one file's", "take out `addressed_by`"
+        )
+
+
+def _answered_twice(agency: Agency, name: str, document: Document, at: Place) -> Iterator[Finding]:
+    """One stream of acknowledgements speaks of one stream's numbers."""
+    words = {door.acknowledged_by for door in agency.hears[name].doors if door.acknowledged_by and door.numbered}
+    for other, hearing in agency.hears.items():
+        if other < name and words & {door.acknowledged_by for door in hearing.doors if door.numbered}:
+            what = f"files of {other!r} are acknowledged by the same stream, and numbered too"
+            yield document.finding(at, what, "give each its own: a number would be that of two files")
 
 
 def _granted(hearing: Hearing, grant: Grant, stream: Stream, document: Document, at: Place) -> Iterator[Finding]:

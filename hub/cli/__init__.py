@@ -4,6 +4,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     canaries,
     carrying,
     connecting,
+    deliveries,
     governance,
     identity,
     kafka,

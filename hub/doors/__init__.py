@@ -8,7 +8,7 @@ from hub.doors.sources import sources, tokens
 from hub.errors import CatalogError
 from hub.settings import Settings
 
-__all__ = ["Sinks", "door_for", "sources", "tokens"]
+__all__ = ["Sinks", "door_for", "first_number", "sources", "tokens"]
 
 
 def door_for(agency: Agency, stream: str) -> Door:
@@ -25,3 +25,20 @@ def door_for(agency: Agency, stream: str) -> Door:
         name = f"HUB_{agency.key}_{stream}_DOOR".upper()
         raise CatalogError([f"{name}={wanted}: {agency.name} takes {stream} by {roads} only"])
     return chosen
+
+
+def first_number(agency: str, stream: str) -> int:
+    """
+    The number of the first file that the hub sends: 1, or what `HUB_<AGENCY>_<STREAM>_FIRST_NUMBER` says.
+
+    For a partner who was sent files before; raises CatalogError where the setting is no number from 1.
+    """
+    said = Settings.endpoint(agency, stream, "FIRST_NUMBER")
+    if not said:
+        return 1
+    if said.isascii() and said.isdigit() and 0 < int(said) < 2**53:
+        return int(said)
+    raise CatalogError([
+        f"{f'HUB_{agency}_{stream}_FIRST_NUMBER'.upper()}: {said!r} is no number from 1: write the one that comes "
+        "after the last file which that partner was sent"
+    ])  # fmt: skip

@@ -14,6 +14,7 @@ from sqlalchemy.schema import Table
 from sqlalchemy.types import TypeDecorator
 
 BUSY_MILLISECONDS = 15_000
+MOST_CONNECTIONS = 60  # of one process beyond SQLAlchemy's five: each agency's courier reads in a thread of its own
 _CREATING = 0x68756273  # any fixed number: the advisory lock under which tables are made
 
 
@@ -53,15 +54,18 @@ def engine(url: str) -> Engine:
         return create_engine(
             where.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
+            max_overflow=MOST_CONNECTIONS,
             hide_parameters=True,
             connect_args={"connect_timeout": 10, "options": options},
         )
     if kind != "sqlite":
         raise ValueError(f"the store is SQLite or PostgreSQL, not {kind}; set HUB_STORE_URL to one of them")
+    room: dict[str, Any] = {}
     if where.database and where.database != ":memory:":
+        room = {"max_overflow": MOST_CONNECTIONS}
         Path(where.database).parent.mkdir(parents=True, exist_ok=True)
         Path(where.database).touch(mode=0o600)
-    made = create_engine(where, hide_parameters=True, connect_args={"timeout": BUSY_MILLISECONDS / 1000})
+    made = create_engine(where, hide_parameters=True, connect_args={"timeout": BUSY_MILLISECONDS / 1000}, **room)
     event.listen(made, "connect", _prepare_sqlite)
     event.listen(made, "begin", _begin_sqlite)
     return made

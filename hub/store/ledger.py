@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, exists, func, or_, select, tuple_, update
 
-from hub.store import create, insert, reading
-from hub.store.entries import Acked, Again, Arrival, Entry, Lane, Outcome, Parked
-from hub.store.tables import deliveries, metadata, turns
+from hub.store import insert, reading
+from hub.store.entries import Acked, Again, Arrival, Entry, Handed, Lane, Outcome, Parked
+from hub.store.oversight import Oversight
+from hub.store.rows import EMPTY, ENTRY, HORIZON, WAITING, is_due, is_handed, of, portions
+from hub.store.runs import Runs
+from hub.store.tables import deliveries, turns
 
-HORIZON = timedelta(minutes=15)
-"""No due time lies further ahead; one that does was written by a clock that was wrong, and counts as due."""
-
-WAITING = ("PENDING", "ATTEMPT")
-EMPTY = b""
-
-_ENTRY = tuple(deliveries.c[name] for name in Entry.__dataclass_fields__)
+__all__ = ["HORIZON", "Ledger"]
 
 
-def _of(lane: Lane) -> ColumnElement[bool]:
-    return and_(*(deliveries.c[part] == value for part, value in lane._asdict().items()))
+class Ledger(Runs, Oversight):
+    """
+    The couriers' ledger over one database; many processes may use it at once, each for agencies of its own.
 
-
-def _is_due(table: Any, now: datetime) -> ColumnElement[bool]:
-    return and_(table.c.state.in_(WAITING), or_(table.c.due <= now, table.c.due > now + HORIZON))
-
-
-class Ledger:
-    """The couriers' ledger over one database; many processes may use it at once, each for agencies of its own."""
-
-    def __init__(self, store: Engine) -> None:
-        self._store = store
-        create(store, metadata)
+    What arrives and is tried is here; files are in `Runs`, what people ask and decide in `Oversight`.
+    """
 
     def enqueue(self, arrivals: Sequence[Arrival], now: datetime) -> None:
         """Take in what came, in this order; a message id that is there already changes nothing."""
@@ -62,7 +48,7 @@ class Ledger:
                 "payload": arrival.payload,
                 "state": "PARKED" if arrival.fault else "PENDING",
                 "attempts": 0,
-                "due": now,
+                "due": now if arrival.since is None else min(now, arrival.since),
                 "batch": None,
                 "reason": arrival.fault,
                 "ack": "",
@@ -80,11 +66,11 @@ class Ledger:
     def _coalesce(self, connection: Connection, arrival: Arrival, now: datetime) -> None:
         newest = (
             select(deliveries.c.seq)
-            .where(_of(arrival.lane), deliveries.c.message_id == arrival.message_id)
+            .where(of(arrival.lane), deliveries.c.message_id == arrival.message_id)
             .scalar_subquery()
         )
         older = and_(
-            _of(arrival.lane),
+            of(arrival.lane),
             deliveries.c.subject == arrival.subject,
             deliveries.c.state == "PENDING",
             deliveries.c.attempts == 0,
@@ -96,17 +82,27 @@ class Ledger:
             update(deliveries).where(older).values(state="SUPERSEDED", payload=EMPTY, settled=now, reason="newer")
         )
 
-    def lanes(self, agency: str) -> list[Lane]:
-        """The lanes of an agency in which something is waiting to go."""
+    def lanes(self, agency: str, now: datetime) -> list[Lane]:
+        """The lanes of an agency in which something is waiting to go; what a partner has yet to answer is not."""
         query = select(deliveries.c.stream, deliveries.c.address).distinct()
         query = query.where(
-            deliveries.c.agency == agency, deliveries.c.settled.is_(None), deliveries.c.state.in_(WAITING)
+            deliveries.c.agency == agency,
+            deliveries.c.settled.is_(None),
+            deliveries.c.state.in_(WAITING),
+            or_(~is_handed(deliveries), is_due(deliveries, now)),
         )
         with reading(self._store) as connection:
             return [Lane(agency, stream, address) for stream, address in connection.execute(query)]
 
     def due(
-        self, lane: Lane, now: datetime, limit: int, *, together: bool = False, untried_first: bool = False
+        self,
+        lane: Lane,
+        now: datetime,
+        limit: int,
+        *,
+        together: bool = False,
+        untried_first: bool = False,
+        before: datetime | None = None,
     ) -> list[Entry]:
         """
         What may be tried now, oldest first: for each child, only what no earlier message still holds back.
@@ -114,14 +110,15 @@ class Ledger:
         An earlier message holds back its child's later ones until it is settled, parked ones too, and nobody
         else's. With *together*, later ones follow where the earlier can go in the same batch. *untried_first*
         puts what failed least first, so that one message that always fails cannot be all that is ever tried; it
-        does not go with *together*, where the limit could then part a child's messages in the wrong place.
+        does not go with *together*, where the limit could then part a child's messages in the wrong place. *before*
+        keeps back what is in no file yet and waits only since then or later.
         """
         earlier = deliveries.alias("earlier")
         same_batch = and_(earlier.c.batch.is_not(None), earlier.c.batch == deliveries.c.batch)
         passes = same_batch
         if together:
             both_free = and_(earlier.c.batch.is_(None), deliveries.c.batch.is_(None))
-            passes = or_(same_batch, and_(both_free, _is_due(earlier, now)))
+            passes = or_(same_batch, and_(both_free, is_due(earlier, now, before)))
         held = exists().where(
             earlier.c.agency == deliveries.c.agency,
             earlier.c.stream == deliveries.c.stream,
@@ -131,7 +128,7 @@ class Ledger:
             earlier.c.seq < deliveries.c.seq,
             func.coalesce(passes, False).is_(False),  # NULL, where one has a batch and the other none, is no
         )
-        query = select(*_ENTRY).where(_of(lane), deliveries.c.settled.is_(None), _is_due(deliveries, now), ~held)
+        query = select(*ENTRY).where(of(lane), deliveries.c.settled.is_(None), is_due(deliveries, now, before), ~held)
         order = (deliveries.c.attempts, deliveries.c.seq) if untried_first else (deliveries.c.seq,)
         with reading(self._store) as connection:
             return [Entry(*row) for row in connection.execute(query.order_by(*order).limit(limit))]
@@ -139,26 +136,15 @@ class Ledger:
     def next_due(self, lane: Lane, now: datetime) -> datetime | None:
         """When something that waits in a lane becomes due, after *now*."""
         query = select(func.min(deliveries.c.due)).where(
-            _of(lane),
+            of(lane),
             deliveries.c.settled.is_(None),
             deliveries.c.state.in_(WAITING),
+            ~is_handed(deliveries),
             deliveries.c.due > now,
         )
         with reading(self._store) as connection:
             moment: datetime | None = connection.execute(query).scalar_one()
             return moment
-
-    def assign_batch(self, lane: Lane, ids: Sequence[str], batch: str) -> None:
-        """Fix that these messages go together, at every attempt, under the id *batch*."""
-        free = and_(_of(lane), deliveries.c.message_id.in_(ids), deliveries.c.batch.is_(None))
-        with self._store.begin() as connection:
-            connection.execute(update(deliveries).where(free, deliveries.c.settled.is_(None)).values(batch=batch))
-
-    def rows_of_batch(self, lane: Lane, batch: str) -> list[Entry]:
-        """All messages of a batch that are not settled, in order."""
-        query = select(*_ENTRY).where(_of(lane), deliveries.c.batch == batch, deliveries.c.settled.is_(None))
-        with reading(self._store) as connection:
-            return [Entry(*row) for row in connection.execute(query.order_by(deliveries.c.seq))]
 
     def attempt(self, lane: Lane, ids: Sequence[str], now: datetime, until: datetime) -> frozenset[str]:
         """
@@ -166,11 +152,11 @@ class Ledger:
 
         They are nobody else's before *until*, and due again then, unless their outcome is known by that time.
         """
-        mine = and_(_of(lane), deliveries.c.message_id.in_(ids), deliveries.c.settled.is_(None))
+        mine = and_(of(lane), deliveries.c.message_id.in_(ids), deliveries.c.settled.is_(None))
         change = (
             update(deliveries)
-            .where(mine, _is_due(deliveries, now))
-            .values(state="ATTEMPT", attempts=deliveries.c.attempts + 1, due=until)
+            .where(mine, is_due(deliveries, now))
+            .values(state="ATTEMPT", ack="", attempts=deliveries.c.attempts + 1, due=until)
             .returning(deliveries.c.message_id)
         )
         with self._store.begin() as connection:
@@ -181,26 +167,36 @@ class Ledger:
         Write down how attempts ended, all in one transaction.
 
         An acknowledgement is a fact and settles a message whatever was thought of it; the other outcomes only
-        hold for what still waits.
+        hold for what still waits. What the road has stays there whatever an earlier attempt made of it, and a file of
+        which one message is parked is parked whole: without it the file would be another under the same id.
         """
         with self._store.begin() as connection:
             for outcome in outcomes:
-                open_rows = and_(_of(lane), deliveries.c.message_id.in_(outcome.ids), deliveries.c.settled.is_(None))
-                change = update(deliveries).where(open_rows)
-                match outcome:
-                    case Acked():
-                        change = change.values(
-                            state="ACKED", payload=EMPTY, ack=outcome.ack[:200], reason="", settled=now
-                        )
-                    case Again():
-                        change = change.where(deliveries.c.state == "ATTEMPT")
-                        change = change.values(
-                            state="PENDING", due=min(outcome.due, now + HORIZON), reason=outcome.reason[:120]
-                        )
-                    case Parked():
-                        change = change.where(deliveries.c.state.in_(WAITING))
-                        change = change.values(state="PARKED", reason=outcome.reason[:120])
-                connection.execute(change)
+                for ids in portions(outcome.ids):
+                    self._settle(connection, lane, outcome, ids, now)
+
+    def _settle(self, connection: Connection, lane: Lane, outcome: Outcome, ids: Sequence[str], now: datetime) -> None:
+        rows = and_(of(lane), deliveries.c.settled.is_(None))
+        named = deliveries.c.message_id.in_(ids)
+        tried = and_(rows, named, deliveries.c.state == "ATTEMPT")
+        change = update(deliveries)
+        match outcome:
+            case Acked():
+                change = change.where(rows, named)
+                change = change.values(state="ACKED", payload=EMPTY, ack=outcome.ack[:200], reason="", settled=now)
+            case Handed():
+                change = change.where(tried)
+                change = change.values(ack=outcome.ack[:200] or "handed over", due=outcome.until, reason="")
+            case Again():
+                due = min(outcome.due, now + HORIZON)
+                change = change.where(tried, ~is_handed(deliveries))
+                change = change.values(state="PENDING", due=due, reason=outcome.reason[:120])
+            case Parked():
+                files = select(deliveries.c.batch).where(rows, named, deliveries.c.batch.is_not(None))
+                change = change.where(rows, or_(named, deliveries.c.batch.in_(files)))
+                change = change.where(deliveries.c.state.in_(WAITING))
+                change = change.values(state="PARKED", ack="", reason=outcome.reason[:120])
+        connection.execute(change)
 
     def recover(self, agency: str, now: datetime) -> int:
         """
@@ -208,69 +204,18 @@ class Ledger:
 
         For the start of a courier. Should another one be alive after all, a message may go twice, with one id.
         """
-        lost = and_(deliveries.c.agency == agency, deliveries.c.settled.is_(None), deliveries.c.state == "ATTEMPT")
+        lost = and_(
+            deliveries.c.agency == agency,
+            deliveries.c.settled.is_(None),
+            deliveries.c.state == "ATTEMPT",
+            ~is_handed(deliveries),
+        )
         with self._store.begin() as connection:
             return connection.execute(update(deliveries).where(lost).values(state="PENDING", due=now)).rowcount
 
-    def hasten(self, lane: Lane, now: datetime) -> None:
-        """Make due at once what waits for another try: the partner is back."""
-        waiting = and_(_of(lane), deliveries.c.settled.is_(None), deliveries.c.state == "PENDING")
+    def hasten(self, lanes: Collection[Lane], now: datetime) -> None:
+        """Make due at once what waits in *lanes* for another try: the partner is back."""
+        theirs = tuple_(*deliveries.c[Lane._fields]).in_(lanes)
+        waiting = and_(theirs, deliveries.c.settled.is_(None), deliveries.c.state == "PENDING")
         with self._store.begin() as connection:
             connection.execute(update(deliveries).where(waiting, deliveries.c.due > now).values(due=now))
-
-    def release(self, agency: str, stream: str, message_id: str, now: datetime) -> bool:
-        """Let a parked message go again, outside its batch; False where it is not parked."""
-        return self._unpark(agency, stream, message_id, state="PENDING", due=now, batch=None)
-
-    def give_up(self, agency: str, stream: str, message_id: str, reason: str, now: datetime) -> bool:
-        """Decide that a parked message never goes, for a *reason* (a code); False where it is not parked."""
-        return self._unpark(
-            agency, stream, message_id, state="SUPERSEDED", payload=EMPTY, settled=now, reason=reason[:120]
-        )
-
-    def _unpark(self, agency: str, stream: str, message_id: str, **values: Any) -> bool:
-        parked = and_(
-            deliveries.c.agency == agency,
-            deliveries.c.stream == stream,
-            deliveries.c.message_id == message_id,
-            deliveries.c.state == "PARKED",
-        )
-        with self._store.begin() as connection:
-            return connection.execute(update(deliveries).where(parked).values(**values)).rowcount == 1
-
-    def counts(self, agency: str) -> Mapping[str, int]:
-        """How many messages are in each state; a state without any is 0."""
-        query = select(deliveries.c.state, func.count()).where(deliveries.c.agency == agency)
-        with reading(self._store) as connection:
-            return Counter(dict(connection.execute(query.group_by(deliveries.c.state)).all()))
-
-    def oldest(self, agency: str, stream: str | None = None) -> datetime | None:
-        """Since when the oldest message that has still to go waits; parked ones do not count."""
-        query = select(func.min(deliveries.c.created)).where(
-            deliveries.c.agency == agency, deliveries.c.settled.is_(None), deliveries.c.state.in_(WAITING)
-        )
-        if stream is not None:
-            query = query.where(deliveries.c.stream == stream)
-        with reading(self._store) as connection:
-            moment: datetime | None = connection.execute(query).scalar_one()
-            return moment
-
-    def parked(self, agency: str, limit: int = 100) -> list[tuple[Lane, Entry]]:
-        """What waits for a person, oldest first, without the payload."""
-        query = select(*deliveries.c["agency", "stream", "address"], *_ENTRY).where(
-            deliveries.c.agency == agency, deliveries.c.settled.is_(None), deliveries.c.state == "PARKED"
-        )
-        with reading(self._store) as connection:
-            rows = connection.execute(query.order_by(deliveries.c.seq).limit(limit)).all()
-        return [(Lane(*row[:3]), replace(Entry(*row[3:]), payload=EMPTY)) for row in rows]
-
-    def prune(self, agency: str, stream: str, before: datetime) -> int:
-        """
-        Forget what was settled before a moment; returns how many rows that were.
-
-        A forgotten message would be taken for new if Kafka still held it, so *before* must lie further back
-        than the topic reaches.
-        """
-        old = and_(deliveries.c.agency == agency, deliveries.c.stream == stream, deliveries.c.settled < before)
-        with self._store.begin() as connection:
-            return connection.execute(delete(deliveries).where(old)).rowcount

@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
 )
 
@@ -39,7 +40,7 @@ deliveries = Table(
     Column("due", Moment, nullable=False),  # PENDING: when to try; ATTEMPT: when the one who tries is given up
     Column("batch", String(64)),
     Column("reason", String(120), nullable=False),  # a code, never a text
-    Column("ack", String(200), nullable=False),
+    Column("ack", String(200), nullable=False),  # ATTEMPT: how the road said that it took it; ACKED: the partner's word
     Column("created", Moment, nullable=False),
     Column("settled", Moment),  # null as long as the row may still have to go, and holds back what follows it
     UniqueConstraint("agency", "seq"),
@@ -81,6 +82,51 @@ turns = Table(  # the last seq given out to each agency; its row lock makes arri
     metadata,
     Column("agency", String(80), primary_key=True),
     Column("last", BigInteger, nullable=False),
+)
+
+runs = Table(  # one row for each file: what is the same at every attempt; numbered ones stay, or a number came twice
+    "runs",
+    metadata,
+    Column("agency", String(80), primary_key=True),
+    Column("stream", String(80), primary_key=True),
+    Column("batch", String(64), primary_key=True),
+    Column("address", String(200), nullable=False),
+    Column("number", BigInteger, nullable=False),  # 0 where files of that door are not numbered
+    Column("at", Moment, nullable=False),
+    Column("records", Text, nullable=False),  # JSON: message id → which record of the file carries it
+)
+Index(
+    "runs_number",
+    runs.c.agency,
+    runs.c.stream,
+    runs.c.address,
+    runs.c.number,
+    unique=True,
+    sqlite_where=runs.c.number > 0,
+    postgresql_where=runs.c.number > 0,
+)
+
+heard = Table(  # acknowledgements that came, so that each counts once
+    "heard",
+    metadata,
+    Column("agency", String(80), primary_key=True),
+    Column("stream", String(80), primary_key=True),  # the acknowledgements' own
+    Column("event", String(64), primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
+interventions = Table(  # what people decided of what was parked; rows are added and never changed
+    "interventions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("by", String(120), nullable=False),
+    Column("what", String(20), nullable=False),
+    Column("agency", String(80), nullable=False),
+    Column("stream", String(80), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("reason", String(120), nullable=False),  # the code under which it was parked
+    Column("because", String(2000), nullable=False),
 )
 
 inbox = Table(

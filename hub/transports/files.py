@@ -18,6 +18,7 @@ from pathlib import Path, PurePath
 
 from hub.errors import Refused, TransportError
 from hub.transports import Answer, Delivery, Reached, Receive
+from hub.transports.aside import aside
 from hub.transports.folder import Mark, files, move, opened, read, remove, reserve, write
 from hub.transports.folder_trial import tried
 from hub.transports.naming import DONE, REFUSED, file_name, folder_name, put_away_as, reasons
@@ -150,15 +151,20 @@ def _put_away(folder: Path, name: str, mark: Mark, answer: Answer) -> None:
             remove(there, reserved[0])
 
 
+MOST_HANGING = 4
+
+
 class FolderSink:
     """
     Fills `<root>/<agency>/[<address>/]`, by `naming.file_name`; a file appears whole or not at all.
 
-    *root* itself is never made: where it is missing a share is not mounted, and that is tried again.
+    *root* itself is never made: where it is missing a share is not mounted, and that is tried again. A share that hangs
+    holds at most `MOST_HANGING` threads of this sink's own: nobody else waits for them, the end of the process neither.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._room = asyncio.Semaphore(MOST_HANGING)
 
     async def deliver(self, delivery: Delivery) -> str:
         """
@@ -168,7 +174,7 @@ class FolderSink:
         name; `TransportError` where the disk says no.
         """
         try:
-            return await asyncio.to_thread(self._deliver, delivery)
+            return await aside(self._room, lambda: self._deliver(delivery))
         except OSError as error:
             code = errno.errorcode.get(error.errno or 0, "EIO")
             raise TransportError(f"files: {code}: look at the folder, its disk and its rights") from None
