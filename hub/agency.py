@@ -29,6 +29,10 @@ class Saying(Shape):
     charset: Annotated[
         Literal["utf-8", "iso-8859-1", "ascii"], Field(description="What bytes mean where they do not say.")
     ] = "utf-8"
+    processing: Annotated[
+        tuple[Literal["P", "T", "D"], ...],
+        Field(min_length=1, description="HL7 v2: the processing ids (MSH-11) that are acted upon; others are put aside."),
+    ] = ("P",)
     workflow: Annotated[
         str | None,
         Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -15,6 +15,10 @@ from hub.errors import MessageError, NotForUs, NotUnderstood, Unreadable
 from hub.keys import Keys
 from hub.standing import Standing
 from hub.stream import Event, Stream, pick
+
+
+USED_BEFORE: Final = "id.used-before"
+"""Other content under an id that its sender had used: two messages would pass for one."""
 
 
 class Query(NamedTuple):
@@ -95,7 +99,7 @@ def read(line: Line, data: bytes, keys: Keys) -> Iterator[Outcome]:
     try:
         for position, item in enumerate(formats.parse(data, saying)):
             if item.own_id and seen.setdefault(item.own_id, item.raw) != item.raw:
-                yield _refusal(position, NotUnderstood("id.used-before", "", "give it an id of its own"), item.raw)
+                yield _refusal(position, NotUnderstood(USED_BEFORE, "", "give it an id of its own"), item.raw)
                 continue
             own_id = item.own_id if item.own_id else f"{whole}\x00{position}"
             yield from _one(line, item, position, own_id, keys)
@@ -119,7 +123,7 @@ def own_id(line: Line, data: bytes) -> str | None:
 
 def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys) -> Iterator[Outcome]:
     try:
-        if isinstance(item.message, Unreadable):
+        if isinstance(item.message, Unreadable | NotForUs):
             raise item.message
         found = list(line.understand(item.message))
         if not any(isinstance(one, Event) for one in found):

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from hub.catalog import Catalog
 from hub.envelope import Record, stamp
-from hub.inbound import Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
+from hub.inbound import USED_BEFORE, Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
 from hub.keys import Keys
 from hub.log import note
 from hub.topology import quarantine_of
@@ -106,12 +106,12 @@ class Intake:
             return Answer(**json.loads(before.answer))
         closed = await self._wall() if self._wall is not None else ()
         if before is not None:
-            again = Refusal(-1, "id.used-before", "", "send it under an id of its own", data, readable=True)
+            again = Refusal(-1, USED_BEFORE, "", "send it under an id of its own", data, readable=True)
             fault = let_in(line, again, closed)
             note(
                 "gateway",
                 "an id was used again for other content",
-                level=logging.WARNING,
+                level=logging.ERROR,
                 agency=agency,
                 line=line.name,
                 code=again.code,
@@ -193,4 +193,8 @@ def _note(line: Line, outcomes: Sequence[Outcome], answer: Answer) -> None:
     reasons = Counter(plain(one.code) for one in outcomes if isinstance(one, Refusal))
     for code, count in reasons.most_common(5):
         what = "refused, and nothing of it kept" if code == CLOSED else "refused, and kept in quarantine"
-        note("gateway", what, agency=line.agency.key, line=line.name, code=code, count=count)
+        level = logging.ERROR if code == USED_BEFORE else logging.INFO
+        note("gateway", what, level=level, agency=line.agency.key, line=line.name, code=code, count=count)
+    asides = Counter(plain(one.code) for one in outcomes if isinstance(one, SetAside))
+    for code, count in asides.most_common(5):
+        note("gateway", "set aside", agency=line.agency.key, line=line.name, code=code, count=count)

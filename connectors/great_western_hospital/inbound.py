@@ -22,6 +22,7 @@ HAPPENED: Mapping[str, str] = {
     "A01": "admitted",
     "A03": "discharged",
     "A04": "arrived",
+    "A06": "admitted",  # an outpatient, or who was in the emergency department, becomes an inpatient
     "A08": "updated",
     "A11": "admission_cancelled",
     "A13": "discharge_cancelled",

@@ -10,7 +10,11 @@ from hub.agency import Saying
 
 
 class Item(NamedTuple):
-    """One message of what was read: its own bytes, its sender's id for it, and the message or why not."""
+    """
+    One message of what was read: its own bytes, its sender's id for it, and the message or why not.
+
+    Why not is an `Unreadable`, or a `NotForUs` where the message itself says that it is not to be acted upon.
+    """
 
     raw: bytes
     own_id: str | None

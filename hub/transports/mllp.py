@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from hub.errors import Refused, TransportError, Unreadable
 from hub.formats import hl7
-from hub.formats.hl7_write import Outcome, acknowledge, answer_code, header
+from hub.formats.hl7_write import Outcome, acknowledge, answer_codes, header
 from hub.log import note
 from hub.transports import Answer, Delivery, Receive
 from hub.transports.mllp_framing import BEGIN, END, Framer
@@ -27,7 +27,8 @@ class MllpSource:
     A listener for one agency's line: many frames on a connection, answered one by one and in order.
 
     A frame is acknowledged after *receive* came back, that is after the commit: accepted, or in error where it was
-    read but refused or where the hub itself could not, or rejected where it was not readable. When frames can no
+    read but refused or where the hub itself could not, or rejected where it was not readable; by as many
+    acknowledgements as its sender asked for. What stands between frames is skipped and noted. When frames can no
     longer be told apart the connection is closed without an answer, so that the sender sends again.
     """
 
@@ -111,7 +112,7 @@ class MllpSource:
         self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> str:
         """Take frames and answer them until the sender goes, a stop, or a fault, whose code is returned."""
-        framer = Framer()
+        framer, skipped = Framer(), 0
         deadline: float | None = None
         clock = asyncio.get_running_loop().time
         while not self._stopping:
@@ -119,10 +120,13 @@ class MllpSource:
                 async with asyncio.timeout_at(deadline):
                     chunk = await reader.read(2**16)
             except TimeoutError:
-                return "mllp.too-slow"
+                return "mllp.too-slow" if framer.pending == "mllp.unfinished" else framer.pending
             if not chunk:
-                return "mllp.unfinished" if framer.partial else ""
+                return framer.pending
             frames = framer.feed(chunk)
+            if frames and framer.skipped > skipped and not framer.fault:
+                skipped = framer.skipped
+                self._note("mllp.garbage-skipped")
             self._busy.add(task)
             try:
                 for frame in frames:
@@ -131,41 +135,43 @@ class MllpSource:
                 self._busy.discard(task)
             if framer.fault:
                 return framer.fault
-            if not framer.partial:
+            if not framer.pending:
                 deadline = None
             elif frames or deadline is None:
                 deadline = clock() + self._frame_seconds
         return ""
 
     async def _take(self, frame: bytes, writer: asyncio.StreamWriter) -> None:
-        answer = await self._answer(frame)
-        if answer is not None:
-            writer.write(BEGIN + answer + END)
+        answers = await self._answers(frame)
+        if answers:
+            writer.write(b"".join(BEGIN + answer + END for answer in answers))
             async with asyncio.timeout(self._frame_seconds):  # a TimeoutError is an OSError: the sender is gone
                 await writer.drain()
 
-    async def _answer(self, frame: bytes) -> bytes | None:
-        """The acknowledgement of one frame, or None where its sender wants none."""
+    async def _answers(self, frame: bytes) -> list[bytes]:
+        """The acknowledgements of one frame, as many as its sender wants."""
         assert self._receive is not None  # noqa: S101  there is no connection before start
         outcome: Outcome
         try:
             told, error = await self._receive(self.agency, self.line, frame), 102
         except Exception as fault:  # noqa: BLE001  whatever happened, it is not committed: the sender must keep it
             self._note("hub.unavailable", type(fault).__name__)
-            told, error = Answer("hub.unavailable", "", "not taken; send it again"), 207
+            told, error = Answer("hub.unavailable", "", "not taken; send it again", kept=False), 207
         if told.accepted:
             outcome = "accepted"
+        elif not told.kept:
+            outcome = "unkept"
         elif told.readable:
             outcome = "error"
         else:
             outcome, error = "rejected", 100
-        code = answer_code(header(frame), outcome)
-        if code is None:
-            return None
         now = datetime.now(UTC)
-        if outcome == "accepted":
-            return acknowledge(frame, code, at=now)
-        return acknowledge(frame, code, at=now, error=error, reason=told.code, place=told.place, mend=told.mend)
+        return [
+            acknowledge(frame, code, at=now)
+            if code.endswith("A")
+            else acknowledge(frame, code, at=now, error=error, reason=told.code, place=told.place, mend=told.mend)
+            for code in answer_codes(header(frame), outcome)
+        ]
 
     def _note(self, code: str, kind: str = "") -> None:
         note("mllp", code, level=logging.WARNING, agency=self.agency, line=self.line, kind=kind)
@@ -241,7 +247,7 @@ class MllpSink:
             if not chunk:
                 raise ConnectionResetError
             frames = framer.feed(chunk)
-            if framer.fault or len(frames) > 1 or (frames and framer.partial):
+            if framer.fault or len(frames) > 1 or (frames and framer.pending):
                 raise _WrongAnswer(framer.fault or "mllp.two-answers")
             if frames:
                 return frames[0]
