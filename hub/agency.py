@@ -31,7 +31,9 @@ class Saying(Shape):
     ] = "utf-8"
     processing: Annotated[
         tuple[Literal["P", "T", "D"], ...],
-        Field(min_length=1, description="HL7 v2: the processing ids (MSH-11) that are acted upon; others are put aside."),
+        Field(
+            min_length=1, description="HL7 and FHIR: for real (P), training (T), debugging (D); others are put aside."
+        ),
     ] = ("P",)
     workflow: Annotated[
         str | None,

@@ -16,7 +16,6 @@ from hub.keys import Keys
 from hub.standing import Standing
 from hub.stream import Event, Stream, pick
 
-
 USED_BEFORE: Final = "id.used-before"
 """Other content under an id that its sender had used: two messages would pass for one."""
 
@@ -119,6 +118,14 @@ def own_id(line: Line, data: bytes) -> str | None:
     except Exception:  # noqa: BLE001  what cannot be read has no id; `read` says why
         return None
     return first.own_id if first is not None and second is None else None
+
+
+def essence(line: Line, data: bytes) -> bytes:
+    """What of *data* makes it the same message when it is sent again under the same id."""
+    try:
+        return formats.essence(data, line.agency.says[line.name])
+    except Exception:  # noqa: BLE001  what cannot be read is the same where its bytes are; `read` says why
+        return data
 
 
 def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys) -> Iterator[Outcome]:

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from hub.catalog import Catalog
 from hub.envelope import Record, stamp
-from hub.inbound import USED_BEFORE, Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
+from hub.inbound import USED_BEFORE, Line, Outcome, Queried, Refusal, SetAside, Understood, essence, own_id, read
 from hub.keys import Keys
 from hub.log import note
 from hub.topology import quarantine_of
@@ -87,20 +87,20 @@ class Intake:
         """
         Take *data* in and answer for it.
 
-        The same bytes under the same id get the answer they got before; other bytes under an id that was used
-        are refused, and kept in quarantine. An id under which everything was refused is not used: the sender may
+        The same message under the same id gets the answer it got before; another one under an id that was used
+        is refused, and kept in quarantine. An id under which everything was refused is not used: the sender may
         mend the message, or we our code. Raises `TransportError` where the commit did not succeed: then the sender
         must not be told that it did.
         """
         known = self._catalog.line(agency, line)
-        name = await asyncio.to_thread(own_id, known, data) or hashlib.sha256(data).hexdigest()
+        name, content = await asyncio.to_thread(_known_by, known, data)
         async with self._busy.setdefault((agency, line, name), asyncio.Lock()):
-            return await self._once(known, data, name)
+            return await self._once(known, data, name, content)
 
-    async def _once(self, line: Line, data: bytes, name: str) -> Answer:
+    async def _once(self, line: Line, data: bytes, name: str, content: bytes) -> Answer:
         now = self._clock()
         agency = line.agency.key
-        before = self._inbox.recall(agency, line.name, name, data) if self._inbox is not None else None
+        before = self._inbox.recall(agency, line.name, name, content) if self._inbox is not None else None
         if before is not None and before.same:
             note("gateway", "the same message again", agency=agency, line=line.name)
             return Answer(**json.loads(before.answer))
@@ -124,7 +124,7 @@ class Intake:
             await self._commit(records)
         answer = _answer(outcomes)
         if self._inbox is not None and (answer.events or answer.set_aside):
-            self._inbox.remember(agency, line.name, name, data, json.dumps(answer._asdict()), now=now)
+            self._inbox.remember(agency, line.name, name, content, json.dumps(answer._asdict()), now=now)
         _note(line, outcomes, answer)
         return answer
 
@@ -155,6 +155,11 @@ class Intake:
             ("hub_time", stamp(now).encode()),
         )
         return Record(topic, name.encode(), self._keys.seal("quarantine", refusal.raw, bound_to=name), headers)
+
+
+def _known_by(line: Line, data: bytes) -> tuple[str, bytes]:
+    """The name of a message, its sender's own or the hash of its bytes, and what makes it the same message again."""
+    return own_id(line, data) or hashlib.sha256(data).hexdigest(), essence(line, data)
 
 
 def plain(text: str) -> str:

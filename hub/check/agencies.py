@@ -12,7 +12,7 @@ from hub.document import Document, Finding, near
 from hub.policy import Grant
 from hub.stream import Stream
 
-READ = ("hl7", "csv", "json", "xml")
+READ = ("hl7", "fhir", "csv", "json", "xml")
 LISTENED_ON = ("mllp", "https", "files")
 Place = tuple[str, ...]
 

@@ -279,7 +279,12 @@ FLAG = {
     "started": datetime(2026, 1, 5, tzinfo=UTC),
     "ended": None,
     "deleted": None,
-    "authority": {"name": "Borough", "ods_code": "XZZ", "office_phone": "01632960101", "emergency_phone": "01632960102"},
+    "authority": {
+        "name": "Borough",
+        "ods_code": "XZZ",
+        "office_phone": "01632960101",
+        "emergency_phone": "01632960102",
+    },
     "worker_id": "SW-1",
 }
 

@@ -345,8 +345,6 @@ def test_an_id_used_for_other_content_raises_an_alarm(at_once, intake, caplog):
     assert alarms == ["id.used-before"]
 
 
-
-
 # --- the wall: an adoption order closes a child's identifiers ---------------------------------------------------
 
 OLD, NEW, SCHOOL = "9990000018", "9990000026", "Q866400121012"
