@@ -13,7 +13,7 @@ from hub.policy import Grant
 from hub.stream import Stream
 
 READ = ("hl7", "fhir", "csv", "json", "xml")
-LISTENED_ON = ("mllp", "https", "files")
+LISTENED_ON = ("mllp", "https", "files", "mesh")
 Place = tuple[str, ...]
 
 

@@ -1,4 +1,4 @@
-"""The Faust application: two agents for each watch, and no event acknowledged before its work is committed."""
+"""The Faust application: agents for the streams of each watch; nothing is acknowledged before its work is committed."""
 
 from __future__ import annotations
 
@@ -100,6 +100,9 @@ def build(
         tables[watch.name] = app.Table(
             watch.name, key_type=bytes, value_type=bytes, partitions=partitions[watching.kept.topic]
         )
+        if watch.keeps == watch.on:  # two agents would take the same record at their own pace
+            _agent(app, watching, watching.kept.topic, watch.name, partial(watching.keep_and_judge, now=now))
+            continue
         _agent(app, watching, watching.kept.topic, f"{watch.name}.keep", watching.keep)
         _agent(app, watching, watching.judged.topic, f"{watch.name}.judge", partial(watching.judge, now=now))
     return app

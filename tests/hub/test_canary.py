@@ -575,7 +575,7 @@ class Untouchable:
 
 def test_a_watch_neither_keeps_nor_judges_a_canary(ours, keys, canaries):
     """Nothing is remembered of it and nothing emitted."""
-    (watch,) = ours.watches.values()
+    watch = ours.watches["cpis"]
     kept, judged, emitted = (ours.streams[name] for name in (watch.keeps, watch.on, watch.emits))
     watching = Watching(
         watch=watch, kept=kept, judged=judged, emitted=emitted, wire=Wire(ours), keys=keys, ground=Untouchable()

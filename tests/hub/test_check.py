@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, replace
 from datetime import date
@@ -575,7 +576,7 @@ BROKEN = [
         at="adt:",
         told=[
             "{place}:{line}: says.adt: nothing here reads avro → there is: csv, fhir, hl7, json, xml",
-            "{place}:{line}: says.adt: the gateway does not listen on kafka → there is: files, https, mllp",
+            "{place}:{line}: says.adt: the gateway does not listen on kafka → there is: files, https, mesh, mllp",
         ],
     ),
     Broken(
@@ -709,7 +710,7 @@ def test_all_faults_are_told_in_one_run_of_the_command(house):
     assert len(chosen) == len(TOGETHER)
     assert expected - found == follows
     assert found - ended - expected == set()
-    assert ran.stderr.startswith("11 streams, 12 agencies")
+    assert re.match(r"\d+ streams, \d+ agencies, ", ran.stderr)
     assert ran.returncode == 1
 
 
@@ -945,7 +946,7 @@ def test_a_number_that_is_somebody_elses_is_not_the_childs():
 
 def test_a_watch_over_streams_that_have_no_key_in_common_is_told(catalog):
     """Flags by NHS number and marks by UPN can never meet; and a stream that is not there is none to watch."""
-    (watch,) = catalog.watches.values()
+    watch = catalog.watches["cpis"]
     odd = {"odd": replace(watch, on="termly_attendance"), "gone": replace(watch, emits="hospital_alerts")}
 
     told = [str(one) for one in check.faults(replace(catalog, watches=odd))]

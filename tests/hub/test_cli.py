@@ -88,7 +88,7 @@ def test_a_sound_house_checks_out(house, hub):
     *warnings, count = result.output.splitlines()
     ends = all("warning: " in line or "the agreement ended" in line for line in warnings)
     assert ends
-    assert count.startswith("11 streams, 12 agencies, 10 grants: ")
+    assert re.match(r"\d+ streams, \d+ agencies, \d+ grants: 0 faults", count)
 
 
 def test_a_fault_is_exit_code_1(house, hub):
