@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl as tls
+from collections import deque
 from datetime import UTC, datetime
 
 from hub.errors import Refused, TransportError, Unreadable
@@ -19,6 +20,7 @@ FRAME_SECONDS = 10.0  # from a frame's first byte to its last
 MOST_CONNECTIONS = 100
 GRACE_SECONDS = 30.0  # for what was received before a stop to be answered
 HANDSHAKE_SECONDS = 10.0
+MOST_REMEMBERED = 100  # messages whose acknowledgement may come once more
 CLOSING_SECONDS = 5.0
 
 
@@ -181,8 +183,9 @@ class MllpSink:
     """
     One partner's listener: each message is sent and its acknowledgement awaited before the next.
 
-    Only an acknowledgement whose MSA-2 is the MSH-10 of what was sent counts. After anything else the connection is
-    closed, so that a late answer is never taken for another message's.
+    Only an acknowledgement whose MSA-2 is the MSH-10 of what was sent counts. One of a message that was acknowledged
+    on this connection before is passed over: some partners answer twice, or at both levels. After anything else
+    the connection is closed, so that a late answer is never taken for another message's.
     """
 
     def __init__(self, host: str, port: int, ssl: tls.SSLContext | None = None, timeout: float = 30.0) -> None:
@@ -191,6 +194,7 @@ class MllpSink:
         self._timeout = timeout
         self._lock = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._acknowledged: deque[str] = deque(maxlen=MOST_REMEMBERED)
 
     async def deliver(self, delivery: Delivery) -> str:
         """
@@ -204,8 +208,7 @@ class MllpSink:
             raise Refused("mllp.unsendable: a message needs MSH-10 and must be free of framing characters")
         async with self._lock:
             try:
-                frame = await self._exchange(BEGIN + delivery.body + END)
-                return _judge(frame, control_id)
+                return _judge(await self._exchange(BEGIN + delivery.body + END, control_id))
             except _WrongAnswer as fault:
                 await self._drop()
                 raise TransportError(f"{fault}: the answer is not this message's acknowledgement") from None
@@ -224,19 +227,21 @@ class MllpSink:
         async with self._lock:
             await self._drop()
 
-    async def _exchange(self, framed: bytes) -> bytes:
-        """The partner's answer; a kept connection that turns out to be gone is opened once more."""
+    async def _exchange(self, framed: bytes, control_id: str) -> set[str]:
+        """The partner's words on this message; a kept connection that turns out to be gone is opened once more."""
         async with asyncio.timeout(self._timeout):
             if self._streams is not None:
                 try:
-                    return await self._ask(framed, *self._streams)
+                    return await self._ask(framed, control_id, *self._streams)
                 except ConnectionError:
                     await self._drop()
             self._streams = await asyncio.open_connection(*self._where, ssl=self._ssl)
             _keep_alive(self._streams[1])
-            return await self._ask(framed, *self._streams)
+            return await self._ask(framed, control_id, *self._streams)
 
-    async def _ask(self, framed: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    async def _ask(
+        self, framed: bytes, control_id: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> set[str]:
         if reader.at_eof() or writer.is_closing():
             raise ConnectionResetError
         writer.write(framed)
@@ -246,16 +251,20 @@ class MllpSink:
             chunk = await reader.read(2**16)
             if not chunk:
                 raise ConnectionResetError
-            frames = framer.feed(chunk)
-            if framer.fault or len(frames) > 1 or (frames and framer.pending):
-                raise _WrongAnswer(framer.fault or "mllp.two-answers")
-            if frames:
-                return frames[0]
+            said = [_read(frame) for frame in framer.feed(chunk)]
+            if framer.fault or framer.skipped or (said and framer.pending):
+                raise _WrongAnswer(framer.fault or framer.pending or "mllp.garbage")
+            if any(of != control_id and of not in self._acknowledged for of, _ in said):
+                raise _WrongAnswer("mllp.another-answer")
+            if ours := {code for of, code in said if of == control_id}:
+                self._acknowledged.append(control_id)
+                return ours
 
     async def _drop(self) -> None:
         if self._streams is not None:
             _, writer = self._streams
             self._streams = None
+            self._acknowledged.clear()
             await _close(writer)
 
 
@@ -263,21 +272,25 @@ class _WrongAnswer(Exception):
     """What came is no acknowledgement of what was sent; the text is a code."""
 
 
-def _judge(frame: bytes, control_id: str) -> str:
+def _read(frame: bytes) -> tuple[str, str]:
+    """MSA-2 and MSA-1 of an acknowledgement."""
     try:
         answer = hl7.read(frame, "iso-8859-1")
     except Unreadable:
         raise _WrongAnswer("mllp.unreadable-answer") from None
-    code = answer["MSA-1"].upper()
-    if answer["MSA-2"] != control_id:
-        raise _WrongAnswer("mllp.another-answer")
-    if code in ("AA", "CA"):
-        return code
-    if code in ("AR", "CR"):
+    return answer["MSA-2"], answer["MSA-1"].upper()
+
+
+def _judge(codes: set[str]) -> str:
+    """The verdict of one answer, or of several to the same message; what says yes and no at once is none."""
+    if codes <= {"AA", "CA"}:
+        return min(codes)
+    code = min(codes - {"CA"})  # accepted, and then not: the application has the last word
+    if codes <= {"CA", "AR"} or codes == {"CR"}:
         raise Refused(f"mllp.rejected: the partner answered {code}")
-    if code in ("AE", "CE"):
+    if codes <= {"CA", "AE"} or codes == {"CE"}:
         raise TransportError(f"mllp.error: the partner answered {code}")
-    raise _WrongAnswer("mllp.unknown-code")
+    raise _WrongAnswer("mllp.two-answers" if len(codes) > 1 else "mllp.unknown-code")
 
 
 def _keep_alive(writer: asyncio.StreamWriter) -> None:

@@ -465,7 +465,12 @@ async def test_what_is_acknowledged_is_delivered_on_one_connection():
         (ack("XX"), TransportError),
         (ack("AA", of="another"), TransportError),
         (ack("AR", of="another"), TransportError),
-        (ack("AA") + ack("AA"), TransportError),
+        (ack("AA") + ack("AE"), TransportError),
+        (ack("AR") + ack("AA"), TransportError),
+        (ack("AA") + ack("AA", of="another"), TransportError),
+        (ack("CA") + ack("AE"), TransportError),
+        (ack("CA") + ack("AR"), Refused),
+        (b"?" + ack("AA"), TransportError),
         (ack("AA") + b"\x0b", TransportError),
         (b"HTTP/1.1 400 Bad Request\r\n", TransportError),
         (framed(b"not HL7"), TransportError),
@@ -483,6 +488,30 @@ async def test_only_its_own_acknowledgement_counts(answer, error):
         assert type(caught.value) is error
         assert "9990000018" not in str(caught.value)
         assert await sink.deliver(delivery("M1")) == "AA"
+        await sink.close()
+
+
+@pytest.mark.parametrize("twice", [ack("AA") + ack("AA"), ack("CA") + ack("AA")])
+@awaited
+async def test_an_answer_that_comes_twice_counts_once(twice):
+    """A partner that answers twice, or at both levels, is not sent the same again for it."""
+    partner = Partner(twice, twice, twice)
+    async with hospital(partner) as port:
+        sink = MllpSink(HOST, port)
+        assert [await sink.deliver(delivery(one)) for one in ("M1", "M2", "M3")] == ["AA"] * 3
+        assert len(partner.taken) == 3
+        await sink.close()
+
+
+@awaited
+async def test_an_acknowledgement_of_before_is_passed_over():
+    """The second answer to one message comes when the next is on its way: that one's own is waited for."""
+    partner = Partner(ack("AA"), ack("AA", of="M1") + ack("AA"))
+    async with hospital(partner) as port:
+        sink = MllpSink(HOST, port)
+        assert [await sink.deliver(delivery(one)) for one in ("M1", "M2")] == ["AA", "AA"]
+        assert partner.connections == 1
+        assert len(partner.taken) == 2
         await sink.close()
 
 
