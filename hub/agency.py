@@ -35,6 +35,12 @@ class Saying(Shape):
         Literal["certain", "probable"],
         Field(description="How sure identifiers that it says together are of one person; a traced number is certain."),
     ] = "probable"
+    processing: Annotated[
+        tuple[Literal["P", "T", "D"], ...],
+        Field(
+            min_length=1, description="HL7 and FHIR: for real (P), training (T), debugging (D); others are put aside."
+        ),
+    ] = ("P",)
     workflow: Annotated[
         str | None,
         Field(

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -17,8 +17,10 @@ from hub.keys import Keys
 from hub.standing import Standing
 from hub.stream import Event, Stream, pick
 
-NOT_NEEDED = "file.not-needed"
+NOT_NEEDED: Final = "file.not-needed"
 """The code of a file that nobody here needs: nothing of it is kept, not even in quarantine (UK GDPR article 5(1))."""
+USED_BEFORE: Final = "id.used-before"
+"""Other content under an id that its sender had used: two messages would pass for one."""
 
 
 class Query(NamedTuple):
@@ -108,8 +110,9 @@ def read(line: Line, data: bytes, keys: Keys, *, whole: str | None = None) -> It
     try:
         for position, item in enumerate(formats.parse(data, saying)):
             if item.own_id and seen.setdefault(item.own_id, item.raw) != item.raw:
-                used = NotUnderstood("id.used-before", "", "give it an id of its own")
-                yield _refusal(position, used, item.raw, item.own_id)
+                yield _refusal(
+                    position, NotUnderstood(USED_BEFORE, "", "give it an id of its own"), item.raw, item.own_id
+                )
                 continue
             own_id = item.own_id if item.own_id else f"{whole}\x00{position}"
             yield from _one(line, item, position, own_id, keys)
@@ -164,9 +167,17 @@ def own_id(line: Line, data: bytes) -> str | None:
     return first.own_id if first is not None and second is None else None
 
 
+def essence(line: Line, data: bytes) -> bytes:
+    """What of *data* makes it the same message when it is sent again under the same id."""
+    try:
+        return formats.essence(data, line.agency.says[line.name])
+    except Exception:  # noqa: BLE001  what cannot be read is the same where its bytes are; `read` says why
+        return data
+
+
 def _one(line: Line, item: formats.Item, position: int, own_id: str, keys: Keys) -> Iterator[Outcome]:
     try:
-        if isinstance(item.message, Unreadable):
+        if isinstance(item.message, Unreadable | NotForUs):
             raise item.message
         found = list(line.understand(item.message))
         if not any(isinstance(one, Event) for one in found):

@@ -16,7 +16,19 @@ from hub.catalog import Catalog
 from hub.envelope import Record
 from hub.identity.index import News
 from hub.identity.registry import NOTHING, Registry
-from hub.inbound import NOT_NEEDED, Line, Outcome, Queried, Refusal, SetAside, Understood, own_id, read
+from hub.inbound import (
+    NOT_NEEDED,
+    USED_BEFORE,
+    Line,
+    Outcome,
+    Queried,
+    Refusal,
+    SetAside,
+    Understood,
+    essence,
+    own_id,
+    read,
+)
 from hub.keys import Keys
 from hub.log import note
 from hub.quarantine.item import Sent, plain, refused
@@ -91,46 +103,46 @@ class Intake:
         """
         Take *data* in and answer for it.
 
-        The same bytes under the same id get the answer they got before; other bytes under an id that was used
-        are refused, and kept in quarantine. An id under which everything was refused is not used: the sender may
+        The same message under the same id gets the answer it got before; another one under an id that was used
+        is refused, and kept in quarantine. An id under which everything was refused is not used: the sender may
         mend the message, or we our code. Raises `TransportError` where the commit did not succeed: then the sender
         must not be told that it did.
         """
         known = self._catalog.line(agency, line)
-        name = await asyncio.to_thread(own_id, known, data) or hashlib.sha256(data).hexdigest()
+        name, content = await asyncio.to_thread(_known_by, known, data)
         async with self._busy.setdefault((agency, line, name), asyncio.Lock()):
-            return await self._once(known, data, name)
+            return await self._once(known, data, name, content)
 
-    async def _once(self, line: Line, data: bytes, name: str) -> Answer:
+    async def _once(self, line: Line, data: bytes, name: str, content: bytes) -> Answer:
         now = self._clock()
         agency = line.agency.key
-        before = self._inbox.recall(agency, line.name, name, data) if self._inbox is not None else None
+        before = self._inbox.recall(agency, line.name, name, content) if self._inbox is not None else None
         if before is not None and before.same:
             note("gateway", "the same message again", agency=agency, line=line.name)
             return Answer(**json.loads(before.answer))
         closed = await self._wall() if self._wall is not None else ()
         if before is not None:
-            again = Refusal(-1, "id.used-before", "", "send it under an id of its own", data, readable=True)
+            again = Refusal(-1, USED_BEFORE, "", "send it under an id of its own", data, readable=True)
             fault = await asyncio.to_thread(self._sifted, line, again, now, closed)
             note(
                 "gateway",
                 "an id was used again for other content",
-                level=logging.WARNING,
+                level=logging.ERROR,
                 agency=agency,
                 line=line.name,
                 code=again.code,
             )
-            if records := self._records(line, fault, now, _sent(name, data, [fault])):
+            if records := self._records(line, fault, now, _sent(name, content, [fault])):
                 await self._commit(records)
             return answer_of([fault])
-        outcomes, records, news = await asyncio.to_thread(self._understood, line, data, name, now, closed)
+        outcomes, records, news = await asyncio.to_thread(self._understood, line, data, (name, content), now, closed)
         if records:
             await self._commit(records)
         if self._registry is not None and news:
             await asyncio.to_thread(self._registry.keep, news)
         answer = answer_of(outcomes)
         if self._inbox is not None and (answer.events or answer.set_aside):
-            self._inbox.remember(agency, line.name, name, data, json.dumps(answer._asdict()), now=now)
+            self._inbox.remember(agency, line.name, name, content, json.dumps(answer._asdict()), now=now)
         _note(line, outcomes, answer)
         return answer
 
@@ -142,13 +154,13 @@ class Intake:
         return fault
 
     def _understood(
-        self, line: Line, data: bytes, name: str, now: datetime, closed: Collection[Identifier]
+        self, line: Line, data: bytes, known_by: tuple[str, bytes], now: datetime, closed: Collection[Identifier]
     ) -> tuple[list[Outcome], list[Record], News]:
         outcomes, news = [let_in(line, one, closed) for one in read(line, data, self._keys)], NOTHING
         if self._registry is not None:
             self._registry.close(closed, now)
             outcomes, news = self._registry.settle(line, outcomes, now)
-        sent = _sent(name, data, outcomes)
+        sent = _sent(*known_by, outcomes)
         return outcomes, [record for one in outcomes for record in self._records(line, one, now, sent)], news
 
     def _records(self, line: Line, outcome: Outcome, now: datetime, sent: Sent) -> list[Record]:
@@ -161,9 +173,14 @@ class Intake:
         return [record_of(self._catalog, self._keys, outcome.stream, values, outcome.id, source, now)]
 
 
-def _sent(name: str, data: bytes, outcomes: Sequence[Outcome]) -> Sent:
+def _sent(name: str, content: bytes, outcomes: Sequence[Outcome]) -> Sent:
     alone = len({one.position for one in outcomes}) == 1 and outcomes[0].position <= 0
-    return Sent(name, hashlib.sha256(data).hexdigest(), alone)
+    return Sent(name, hashlib.sha256(content).hexdigest(), alone)
+
+
+def _known_by(line: Line, data: bytes) -> tuple[str, bytes]:
+    """The name of a message, its sender's own or the hash of its bytes, and what makes it the same message again."""
+    return own_id(line, data) or hashlib.sha256(data).hexdigest(), essence(line, data)
 
 
 def answer_of(outcomes: Sequence[Outcome]) -> Answer:
@@ -198,4 +215,8 @@ def _note(line: Line, outcomes: Sequence[Outcome], answer: Answer) -> None:
     reasons = Counter(plain(one.code) for one in outcomes if isinstance(one, Refusal))
     for code, count in reasons.most_common(5):
         what = "refused, and nothing of it kept" if code in UNKEPT else "refused, and kept in quarantine"
-        note("gateway", what, agency=line.agency.key, line=line.name, code=code, count=count)
+        level = logging.ERROR if code == USED_BEFORE else logging.INFO
+        note("gateway", what, level=level, agency=line.agency.key, line=line.name, code=code, count=count)
+    asides = Counter(plain(one.code) for one in outcomes if isinstance(one, SetAside))
+    for code, count in asides.most_common(5):
+        note("gateway", "set aside", agency=line.agency.key, line=line.name, code=code, count=count)

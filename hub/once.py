@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hub.agency import Agency, Door
 from hub.catalog import Catalog
 from hub.disclosure import Receipt
 from hub.envelope import Envelope, Record
-from hub.errors import CatalogError
+from hub.errors import CatalogError, NotForUs
 from hub.following import Following
 from hub.identity.index import MemoryIndex
 from hub.identity.registry import Registry
@@ -21,7 +22,7 @@ from hub.intake import Clock, Intake, now_in_utc
 from hub.keys import Keys
 from hub.outbound import Desk, Letter, Run, open_letter, render
 from hub.parcel import code_of
-from hub.stream import Stream
+from hub.stream import Event, Stream
 from hub.transports import Answer
 from hub.transports.memory import MemoryInbox, MemoryLog
 from hub.view import Identifier
@@ -156,11 +157,15 @@ class Once:
         values = self.catalog.codec(stream).decode(record.value or b"")
         memory = self._memories.get(place, Memory())
         if stream.name == watch.keeps:
-            self._memories[place] = memory.knowing(watch.remember(memory.state, values, papers.time), papers.id)
+            memory = memory.knowing(watch.remember(memory.state, values, papers.time), papers.id)
+            self._memories[place] = memory
+        if stream.name != watch.on:
             return
         emits = self.catalog.streams[watch.emits]
         caught_up = not memory.doubts
-        judged = watch.judge(values, memory.state, papers, now=self._clock(), caught_up=caught_up)
+        judged: list[Event] = []
+        with suppress(NotForUs):
+            judged.extend(watch.judge(values, memory.state, papers, now=self._clock(), caught_up=caught_up))
         for index, event in enumerate(judged):
             value = self.catalog.codec(emits).encode(event.model_dump())
             self.log.append([record_of(watch, emits, self.keys, papers, index, event, value)])

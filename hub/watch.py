@@ -27,7 +27,8 @@ class Judge(Protocol):
         What follows from *values*, given the *state* remembered of the same Kafka key.
 
         *papers* are the judged event's own; *caught_up* is False where the memory may lack something that had been
-        said before this event was taken up, so that what is absent from *state* proves nothing.
+        said before this event was taken up, so that what is absent from *state* proves nothing. Raises `NotForUs`
+        where the event is sound and nothing is to come of it, which is counted by its code.
         """
 
 
@@ -40,6 +41,7 @@ class Watch:
     or None to forget. Its third argument is the moment the hub took that event in, so that the same events
     give the same state at any replay; and because an event can be given again after a restart, remembering what is
     already known must change nothing. Every event of *on* is given to *judge*, and what it yields goes to *emits*.
+    Where both are one stream, each event is remembered before it is judged.
     """
 
     name: str

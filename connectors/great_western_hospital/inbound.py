@@ -1,38 +1,24 @@
-"""What Great Western Hospital says: an HL7 v2 ADT message becomes one attendance event for each patient it is about."""
+"""What Great Western Hospital says: an ADT or FHIR message becomes an attendance event for each patient it is about."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
+from connectors.great_western_hospital import encounter
+from connectors.great_western_hospital.attendance import HAPPENED, sound, the_number
 from hub.errors import NotForUs, NotUnderstood
 from hub.formats.hl7 import Message
 from hub.formats.hl7_values import date_of, local_id, nhs_number, nhs_numbers, timestamp
 from hub.inbound import Query
 from hub.stream import Event
-from schemas.fields import nhs_number_check_digit_holds
-from schemas.hospital_attendance import AttendanceReported
 
-# HL7 UK A.3. A34 is what senders of HL7 2.3 merge by; A40 took its place.
-HAPPENED: Mapping[str, str] = {
-    "A01": "admitted",
-    "A03": "discharged",
-    "A04": "arrived",
-    "A08": "updated",
-    "A11": "admission_cancelled",
-    "A13": "discharge_cancelled",
-    "A28": "person_added",
-    "A31": "person_updated",
-    "A34": "person_merged",
-    "A40": "person_merged",
-}
+if TYPE_CHECKING:  # the models of FHIR are slow to import, and HL7 v2 needs none
+    from hub.formats.fhir_read import Message as FhirMessage
 
-# What an event can do without, and where it comes from: where such a value is not sound the event stands without
-# it, since a child's arrival must not be lost for a postcode, and a person is asked to look.
+# What an event can do without, and where it comes from.
 SPARED: Mapping[str, str] = {
     "patient.nhs_number": "PID-3",
     "patient.hospital_number": "PID-3",
@@ -52,10 +38,6 @@ SPARED: Mapping[str, str] = {
     "former_nhs_number": "MRG-1",
     "former_hospital_number": "MRG-1",
 }
-CODES: Mapping[str, str] = {
-    "nhs_number_check_digit": "nhs-number.check-digit",
-    "nhs_number_form": "nhs-number.form",
-}
 
 
 def adt(message: Message) -> Iterator[Event | Query]:
@@ -72,6 +54,17 @@ def adt(message: Message) -> Iterator[Event | Query]:
     happened = HAPPENED[trigger]
     for one in message.groups("PID") if happened == "person_merged" else [message]:
         yield from _reported(one, happened)
+
+
+def encounters(message: FhirMessage) -> Iterator[Event | Query]:
+    """
+    A patient's stay changed (FHIR R4 message, UK Core): the same events as of `adt`, by the same codes.
+
+    Messages of other systems of events are not for us. Refused are an event that says the opposite of the
+    Encounter's status, a Patient who is not in the bundle or has no sound identifier, and what is about a person and
+    not a stay (A28, A31, A34, A40): it has no Encounter, and comes by HL7 v2.
+    """
+    yield from encounter.reported(message)
 
 
 def _reported(message: Message, happened: str) -> Iterator[Event | Query]:
@@ -96,25 +89,17 @@ def _reported(message: Message, happened: str) -> Iterator[Event | Query]:
     if happened == "person_merged":
         values["former_nhs_number"] = next(iter(nhs_numbers(message, "MRG-1")), None)
         values["former_hospital_number"], _ = local_id(message, "MRG-1")
-    yield _sound({name: value if value != "" else None for name, value in values.items()}, queries)
-    yield from dict.fromkeys(queries)
+    yield from sound(values, SPARED, queries)
 
 
 def _patient(message: Message, queries: list[Query]) -> dict[str, Any]:
-    number, verified = nhs_number(message)
-    sound = [one for one in nhs_numbers(message) if nhs_number_check_digit_holds(one)]
-    if len(sound) > 1:
-        # Two children's numbers on one arrival: to pick one could tell of the wrong child
-        number, verified = None, None
-        queries.append(Query("nhs-number.several", "PID-3"))
-    elif sound and number != sound[0]:
-        number = sound[0]
-        queries.append(Query("nhs-number.check-digit", "PID-3"))
+    _, traced = nhs_number(message)
+    number, verified = the_number([(one, traced) for one in nhs_numbers(message)], "PID-3", queries)
     hospital_number, authority = local_id(message)
     surname, forename = _name(message)
     sex = message["PID-8"].upper()
     sensitive = message["PV1-16"].upper()
-    patient = {
+    return {
         "nhs_number": number,
         "nhs_number_verified": verified,
         "hospital_number": hospital_number,
@@ -127,7 +112,6 @@ def _patient(message: Message, queries: list[Query]) -> dict[str, Any]:
         # The S-flag (PDS). Whatever is not a plain no is taken for a yes, and what is not said is not known.
         "restricted": sensitive not in ("N", "0") if sensitive else None,
     }
-    return {name: value if value != "" else None for name, value in patient.items()}
 
 
 def _name(message: Message) -> tuple[str, str]:
@@ -161,31 +145,3 @@ def _time(message: Message, place: str, queries: list[Query]) -> datetime | None
     except NotUnderstood as fault:
         queries.append(Query(fault.code, place))
         return None
-
-
-def _sound(values: dict[str, Any], queries: list[Query]) -> AttendanceReported:
-    """The event, without those of its values that are not sound and can be spared."""
-    while True:  # each turn takes at least one value away, or ends
-        try:
-            return AttendanceReported.model_validate(values)
-        except ValidationError as error:
-            for fault in error.errors(include_input=False, include_url=False, include_context=False):
-                path = ".".join(str(part) for part in fault["loc"])
-                if fault["type"] == "no_identifier":
-                    raise _nobody(queries) from None
-                if fault["type"] == "merge_of_one":
-                    raise NotUnderstood("merge.nobody-discarded", "MRG-1", "say in MRG-1 who was merged") from None
-                if path not in SPARED:
-                    raise
-                queries.append(
-                    Query(CODES.get(fault["type"], f"invalid.{fault['type'].replace('_', '-')}"), SPARED[path])
-                )
-                record, name = (values["patient"], path.removeprefix("patient.")) if "." in path else (values, path)
-                record[name] = None
-                if name == "nhs_number":
-                    record["nhs_number_verified"] = None
-
-
-def _nobody(queries: list[Query]) -> NotUnderstood:
-    said = next((one.code for one in queries if one.code.startswith("nhs-number")), "identifiers.none")
-    return NotUnderstood(said, "PID-3", "send a sound NHS number, or the hospital's own number of type MR")

@@ -15,7 +15,7 @@ from hub.policy import Grant
 from hub.stream import Stream
 
 UNWRITTEN = re.compile(r"\bTODO\b|\"todo\"")
-READ = ("hl7", "csv", "json", "xml")
+READ = ("hl7", "fhir", "csv", "json", "xml")
 WITH_IDS = ("mesh", "https", "mllp")
 """The roads on which a partner is told the id of each delivery."""
 LISTENED_ON = ("mllp", "https", "files", "sftp", "mesh")

@@ -10,7 +10,11 @@ from hub.agency import Saying
 
 
 class Item(NamedTuple):
-    """One message of what was read: its own bytes, its sender's id for it, and the message or why not."""
+    """
+    One message of what was read: its own bytes, its sender's id for it, and the message or why not.
+
+    Why not is an `Unreadable`, or a `NotForUs` where the message itself says that it is not to be acted upon.
+    """
 
     raw: bytes
     own_id: str | None
@@ -34,3 +38,14 @@ def parse(data: bytes, saying: Saying) -> Iterator[Item]:
     module = import_module(f"hub.formats.{saying.format}")
     items: Iterator[Item] = module.parse(data, saying)
     return items
+
+
+def essence(data: bytes, saying: Saying) -> bytes:
+    """
+    What of *data* makes it the same message when it is sent again: all of it, where its format does not say.
+
+    Raises `Unreadable` where the format has to read it, and cannot.
+    """
+    module = import_module(f"hub.formats.{saying.format}")
+    said: bytes = module.essence(data) if hasattr(module, "essence") else data
+    return said

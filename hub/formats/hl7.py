@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from hub.agency import Saying
-from hub.errors import Unreadable
+from hub.errors import NotForUs, Unreadable
 from hub.formats import Item, hl7_batch
 
 LONGEST_MESSAGE = 256 * 1024  # bytes
@@ -27,6 +27,11 @@ CHARSETS = {
     "UTF-8": "utf-8",
 }
 _DEFAULTS = {"utf-8": "utf-8", "iso-8859-1": "cp1252", "ascii": "ascii"}
+
+# MSH-11 by HL7 table 0103, and its processing mode by table 0207: what is restored, archived or loaded for the first
+# time happened long ago. Whoever says nothing, or something of neither list, is taken at his word for real.
+_NOT_FOR_REAL = {"T": "hl7.training", "D": "hl7.debugging"}
+_NOT_NOW = frozenset("ARI")
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
@@ -181,18 +186,18 @@ def parse(data: bytes, saying: Saying) -> Iterator[Item]:
     Read one message, or a file of many, with or without HL7 batch envelopes and MLLP framing.
 
     Messages begin at each MSH that begins a line. Segments end in CR, LF or both. Bytes mean what MSH-18 says, else
-    what *saying* says. In a file of many, a message that cannot be read is an Item that holds its `Unreadable`.
+    what *saying* says. In a file of many, a message that cannot be read is an Item that holds its `Unreadable`; one
+    whose MSH-11 says that it is none of those *saying* acts upon (training, debugging) holds a `NotForUs`.
     Raises `Unreadable` where the only message cannot be read, or where a batch's own count shows that some of it
     is missing: then nothing of it is taken.
     """
     parts = hl7_batch.split(data.removeprefix(b"\xef\xbb\xbf"))
     raws = [part for kind, part in parts if kind == b"MSH"]
     if len(parts) == 1 and raws:
-        message = read(raws[0], saying.charset)
-        return iter((Item(raws[0], message.control_id or None, message),))
+        return iter((_item(raws[0], saying),))
     if len(raws) < len(parts):
         hl7_batch.check(parts)
-    return _each(raws, saying.charset)
+    return _each(raws, saying)
 
 
 def read(raw: bytes, charset: str = "utf-8") -> Message:
@@ -271,14 +276,25 @@ def _nth(text: str, separator: str, number: int) -> str:
     return pieces[number - 1] if len(pieces) >= number else ""
 
 
-def _each(raws: list[bytes], charset: str) -> Iterator[Item]:
+def _item(raw: bytes, saying: Saying) -> Item:
+    message = read(raw, saying.charset)
+    kind, mode = message["MSH-11"].upper(), message["MSH-11.2"].upper()
+    aside = None
+    if kind in _NOT_FOR_REAL and kind not in saying.processing:
+        aside = NotForUs(_NOT_FOR_REAL[kind])
+    elif mode in _NOT_NOW:
+        aside = NotForUs("hl7.not-current")
+    elif kind == "P" and "P" not in saying.processing:
+        aside = NotForUs("hl7.production")
+    return Item(raw, message.control_id or None, aside or message)
+
+
+def _each(raws: list[bytes], saying: Saying) -> Iterator[Item]:
     for raw in raws:
         try:
-            message = read(raw, charset)
+            yield _item(raw, saying)
         except Unreadable as fault:
             yield Item(raw, None, fault)
-        else:
-            yield Item(raw, message.control_id or None, message)
 
 
 def separators_of(raw: bytes) -> Separators:

@@ -13,7 +13,8 @@ from hub.errors import Unreadable
 from hub.formats.hl7 import CHARSETS, Separators, separators_of
 from hub.formats.hl7_values import time_text
 
-Outcome = Literal["accepted", "error", "rejected"]
+Outcome = Literal["accepted", "error", "rejected", "unkept"]
+"""All of it taken; read and kept, but refused; not readable; or nothing of it kept: the sender still has it."""
 Part = str | int | None
 Repetition = Part | tuple[Part, ...]
 Fields = Mapping[int, Repetition | list[Repetition]]
@@ -22,7 +23,7 @@ USUAL = Separators("|", "^", "~", "\\", "&")
 ERRORS = {100: "Segment sequence error", 102: "Data type error", 207: "Application internal error"}  # HL7 table 0357
 LONGEST_FIELD = 250  # characters of the sender's own that are given back to it
 
-_LETTERS: Mapping[Outcome, str] = {"accepted": "A", "error": "E", "rejected": "R"}
+_LETTERS: Mapping[Outcome, str] = {"accepted": "A", "error": "E", "rejected": "R", "unkept": "E"}
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:-(\d{1,3}))?.*")
 
 
@@ -59,23 +60,30 @@ def header(raw: bytes) -> Header:
     return Header(line, separators, (separators.field, *(field[:LONGEST_FIELD] for field in fields)))
 
 
-def answer_code(head: Header, outcome: Outcome) -> str | None:
+def answer_codes(head: Header, outcome: Outcome) -> tuple[str, ...]:
     """
-    MSA-1 for an outcome, or None where the sender wants no answer to it.
+    MSA-1 of each acknowledgement that the sender wants of an outcome, in the order in which they are sent.
 
-    Original mode (MSH-15 and MSH-16 empty) answers AA, AE or AR. In enhanced mode MSH-15 says when it wants CA, CE
-    or CR, always, never, on error or on success; where that asks for none, MSH-16 is asked in the same words for AA,
-    AE or AR (HL7 UK A.3). There is one answer at most: a sender that waits for one would take a second for its
-    next message's.
+    Original mode (MSH-15 and MSH-16 empty) answers once, AA, AE or AR. In enhanced mode (HL7 2.4 chapter 2; HL7 UK
+    A.3) MSH-15 says when the accept level is wanted, always, never, on error or on success, and MSH-16 says so of the
+    application level. Accepted is what was kept: CA goes before an AE as well, since a message that is refused
+    is in safe storage and sending it again mends nothing. What was not kept or could not be read has one answer, at
+    the accept level if that is wanted and else at the other. So has an error of which MSH-16 wants no word: CE,
+    so that it is told at all. An acknowledgement is never acknowledged.
     """
+    if head.at(9).split(head.separators.component)[0].upper() in ("ACK", "MCF"):
+        return ()
     letter = _LETTERS[outcome]
     accept, application = head.at(15).upper(), head.at(16).upper()
     if not accept and not application:
-        return f"A{letter}"
-    wanted = ("AL", "SU") if outcome == "accepted" else ("AL", "ER")
+        return (f"A{letter}",)
+    good, bad = ("AL", "SU"), ("AL", "ER")
+    wanted = good if outcome == "accepted" else bad
+    if outcome in ("accepted", "error") and application in wanted:
+        return (*(["CA"] if accept in good else []), f"A{letter}")
     if accept in wanted:
-        return f"C{letter}"
-    return f"A{letter}" if application in wanted else None
+        return (f"C{letter}",)
+    return (f"A{letter}",) if application in wanted else ()
 
 
 def acknowledge(

@@ -20,10 +20,11 @@ from yarl import URL
 
 from hub.agency import Format
 from hub.errors import Refused, TransportError
+from hub.formats import fhir_answer
 from hub.transports import Delivery, Reached, Receive
 from hub.transports.https_trial import tried
 from hub.transports.knocking import SECONDS
-from hub.transports.problem import answered, later, named, problem, too_large
+from hub.transports.problem import FHIR_JSON, answered, answered_in_fhir, in_fhir, later, named, problem, too_large
 from hub.transports.wire import Server, whole_body
 
 LARGEST_BODY: Final = 1024 * 1024  # bytes; aiohttp's own limit for a request's body
@@ -35,12 +36,15 @@ LONGEST_WAIT: Final = 300.0  # seconds a partner can make us wait by one Retry-A
 
 MEDIA_TYPES: Final[Mapping[Format, frozenset[str]]] = {
     "json": frozenset({"application/json"}),
-    "fhir": frozenset({"application/fhir+json", "application/json"}),
+    "fhir": frozenset({FHIR_JSON, "application/json"}),
     "csv": frozenset({"text/csv"}),
     "xml": frozenset({"application/xml", "text/xml"}),
     "hl7": frozenset({"x-application/hl7-v2+er7", "application/hl7-v2"}),
     "avro": frozenset({"application/avro"}),
 }
+
+OPERATION: Final = "/$process-message"
+"""The operation of FHIR R4 messaging, at the end of an address."""
 
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}")
 _AGAIN: Final = frozenset({401, 403, 407, 408, 425, 429})
@@ -57,6 +61,10 @@ class HttpsSource:
     the commit: 200 where all of it was accepted, 422 where some was refused and 400 where it was not readable (both
     are kept in quarantine), 503 where it could not be kept and must be sent again. Refusals are problems (RFC 9457)
     that say code, place and what to do, and never repeat what was sent.
+
+    A line of FHIR is also served as the operation `POST /<agency>/<line>/$process-message`, and at both addresses
+    answers in FHIR: a message bundle whose response is ok, or an OperationOutcome with the same code, place and
+    mend. So does whatever is refused before it is known whose it is, where the sender says that it speaks FHIR.
     """
 
     def __init__(
@@ -75,7 +83,8 @@ class HttpsSource:
         if len({token for _, token in known}) != len(known):
             raise ValueError("two agencies have the same token; give each its own")
         self._host, self._wanted_port, self._ssl = host, port, ssl_context
-        self._lines = dict(lines)
+        self._lines = {path: (path, wanted) for path, wanted in lines.items()}
+        self._lines |= {path + OPERATION: (path, wanted) for path, wanted in lines.items() if wanted == "fhir"}
         self._agencies = frozenset(tokens)
         self._tokens = [(agency, _digest(token)) for agency, token in known]
         self._receive: Receive | None = None
@@ -109,18 +118,28 @@ class HttpsSource:
             await runner.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
-        return await named(request, self._serve)
+        response = await named(request, self._serve)
+        return in_fhir(response) if self._speaks_fhir(request) else response
+
+    @staticmethod
+    def _speaks_fhir(request: web.BaseRequest) -> bool:
+        """By what the sender says alone: whoever it is learns nothing of which lines there are."""
+        said = (request.content_type, request.headers.get("Accept", ""))
+        return request.path.endswith(OPERATION) or any(FHIR_JSON in one for one in said)
 
     async def _serve(self, request: web.BaseRequest) -> web.Response:
         caller = self._caller(request)
         if caller is None:
             return problem(401, "unauthenticated", mend="send your agency's bearer token")
-        agency, _, line = request.path.removeprefix("/").partition("/")
-        if agency != caller and agency in self._agencies:
+        if request.path.removeprefix("/").partition("/")[0] in self._agencies - {caller}:
             return problem(403, "forbidden", mend="this line belongs to another agency")
-        wanted = self._lines.get(request.path)
+        path, wanted = self._lines.get(request.path, ("", None))
         if wanted is None:
             return problem(404, "no-such-line", mend="post to /<agency>/<line>")
+        response = await self._asked(request, path, wanted)
+        return in_fhir(response) if wanted == "fhir" else response
+
+    async def _asked(self, request: web.BaseRequest, path: str, wanted: Format) -> web.Response:
         if request.method != "POST":
             return problem(405, "method", mend="use POST", headers={"Allow": "POST"})
         if request.content_type not in MEDIA_TYPES[wanted]:
@@ -134,12 +153,13 @@ class HttpsSource:
             return later("busy")
         self._at_once += 1
         try:
-            return await self._take(request, agency, line)
+            return await self._take(request, path, wanted)
         finally:
             self._at_once -= 1
 
-    async def _take(self, request: web.BaseRequest, agency: str, line: str) -> web.Response:
+    async def _take(self, request: web.BaseRequest, path: str, wanted: Format) -> web.Response:
         assert self._receive is not None  # noqa: S101  start() set it before the first request
+        agency, _, line = path.removeprefix("/").partition("/")
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await whole_body(request)
@@ -151,7 +171,7 @@ class HttpsSource:
             answer = await self._receive(agency, line, body)
         except TransportError:
             return later("not-kept")
-        return answered(answer)
+        return answered_in_fhir(answer, body, path) if wanted == "fhir" else answered(answer)
 
     def _caller(self, request: web.BaseRequest) -> str | None:
         """The agency whose token this is; every token is compared, each in constant time."""
@@ -170,7 +190,8 @@ class HttpsSink:
     An agency's own HTTPS address: each delivery is posted with its message id as Idempotency-Key.
 
     `{address}` in *url* stands for the one of a family of like recipients. 2xx is the acknowledgement, and for FHIR
-    only where no OperationOutcome or message response in the answer says otherwise. 408, 425, 429, 5xx, time-outs
+    only where the answer, if there is any, is FHIR, no OperationOutcome or message response in it says otherwise,
+    and a response is to the MessageHeader that was sent. 408, 425, 429, 5xx, time-outs
     and broken connections are tried again, and not before what Retry-After asks (five minutes at most); so are 401,
     403 and 407, since an expired token or certificate is our trouble and not the message's. Everything else,
     redirections with it, is refused: what was meant for one place is never taken to another.
@@ -197,9 +218,9 @@ class HttpsSink:
         headers = {"Content-Type": delivery.content_type, "Idempotency-Key": delivery.message_id}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
-        is_fhir = delivery.content_type.partition(";")[0].strip() == "application/fhir+json"
+        is_fhir = delivery.content_type.partition(";")[0].strip() == FHIR_JSON
         if is_fhir:
-            headers["Accept"] = "application/fhir+json"
+            headers["Accept"] = FHIR_JSON
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._ssl),
@@ -220,7 +241,7 @@ class HttpsSink:
         if not 200 <= status < 300:
             raise Refused(f"https: status {status}")
         if answer:
-            _check_outcome(status, answer)
+            _check_outcome(status, answer, delivery.body)
         return str(status)
 
     async def reach(self, address: str = "") -> Sequence[Reached]:
@@ -248,17 +269,21 @@ class HttpsSink:
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    """The answer, or nothing where it is too large to be looked at whole."""
+    """The answer, and of one that is too large to be looked at whole no more than shows that."""
     body = await response.content.read(LARGEST_ANSWER + 1)
     while len(body) <= LARGEST_ANSWER and (more := await response.content.read(LARGEST_ANSWER + 1 - len(body))):
         body += more
-    return body if len(body) <= LARGEST_ANSWER else b""
+    return body
 
 
-def _check_outcome(status: int, answer: bytes) -> None:
-    from hub.formats import fhir  # noqa: PLC0415  slow to import, and only a FHIR partner's answers need it
-
-    said = fhir.outcome_of(answer)
+def _check_outcome(status: int, answer: bytes, sent: bytes) -> None:
+    """Raise as `deliver` does where a FHIR partner's *answer* is not the acknowledgement of what was *sent*."""
+    ours = fhir_answer.asked(sent)
+    said = fhir_answer.outcome_of(answer, None if ours is None else ours.id) if len(answer) <= LARGEST_ANSWER else ""
+    if said == "":
+        raise TransportError(f"https: status {status}, and the answer is no FHIR")
+    if said == "another":
+        raise TransportError(f"https: status {status}, and the answer is to another message")
     kind, _, code = said.partition(".")
     if said == "response.transient-error" or (kind in ("error", "fatal") and code in _PASSING):
         raise TransportError(f"https: status {status}, outcome {said}")

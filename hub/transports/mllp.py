@@ -6,12 +6,13 @@ import asyncio
 import logging
 import socket
 import ssl as tls
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from hub.errors import Refused, TransportError, Unreadable
 from hub.formats import hl7
-from hub.formats.hl7_write import Outcome, acknowledge, answer_code, header
+from hub.formats.hl7_write import Outcome, acknowledge, answer_codes, header
 from hub.log import note
 from hub.transports import Answer, Delivery, Reached, Receive
 from hub.transports.knocking import SECONDS, knock
@@ -21,6 +22,7 @@ FRAME_SECONDS = 10.0  # from a frame's first byte to its last
 MOST_CONNECTIONS = 100
 GRACE_SECONDS = 30.0  # for what was received before a stop to be answered
 HANDSHAKE_SECONDS = 10.0
+MOST_REMEMBERED = 100  # messages whose acknowledgement may come once more
 CLOSING_SECONDS = 5.0
 
 
@@ -29,7 +31,8 @@ class MllpSource:
     A listener for one agency's line: many frames on a connection, answered one by one and in order.
 
     A frame is acknowledged after *receive* came back, that is after the commit: accepted, or in error where it was
-    read but refused or where the hub itself could not, or rejected where it was not readable. When frames can no
+    read but refused or where the hub itself could not, or rejected where it was not readable; by as many
+    acknowledgements as its sender asked for. What stands between frames is skipped and noted. When frames can no
     longer be told apart the connection is closed without an answer, so that the sender sends again.
     """
 
@@ -113,7 +116,7 @@ class MllpSource:
         self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> str:
         """Take frames and answer them until the sender goes, a stop, or a fault, whose code is returned."""
-        framer = Framer()
+        framer, skipped = Framer(), 0
         deadline: float | None = None
         clock = asyncio.get_running_loop().time
         while not self._stopping:
@@ -121,10 +124,13 @@ class MllpSource:
                 async with asyncio.timeout_at(deadline):
                     chunk = await reader.read(2**16)
             except TimeoutError:
-                return "mllp.too-slow"
+                return "mllp.too-slow" if framer.pending == "mllp.unfinished" else framer.pending
             if not chunk:
-                return "mllp.unfinished" if framer.partial else ""
+                return framer.pending
             frames = framer.feed(chunk)
+            if frames and framer.skipped > skipped and not framer.fault:
+                skipped = framer.skipped
+                self._note("mllp.garbage-skipped")
             self._busy.add(task)
             try:
                 for frame in frames:
@@ -133,41 +139,43 @@ class MllpSource:
                 self._busy.discard(task)
             if framer.fault:
                 return framer.fault
-            if not framer.partial:
+            if not framer.pending:
                 deadline = None
             elif frames or deadline is None:
                 deadline = clock() + self._frame_seconds
         return ""
 
     async def _take(self, frame: bytes, writer: asyncio.StreamWriter) -> None:
-        answer = await self._answer(frame)
-        if answer is not None:
-            writer.write(BEGIN + answer + END)
+        answers = await self._answers(frame)
+        if answers:
+            writer.write(b"".join(BEGIN + answer + END for answer in answers))
             async with asyncio.timeout(self._frame_seconds):  # a TimeoutError is an OSError: the sender is gone
                 await writer.drain()
 
-    async def _answer(self, frame: bytes) -> bytes | None:
-        """The acknowledgement of one frame, or None where its sender wants none."""
+    async def _answers(self, frame: bytes) -> list[bytes]:
+        """The acknowledgements of one frame, as many as its sender wants."""
         assert self._receive is not None  # noqa: S101  there is no connection before start
         outcome: Outcome
         try:
             told, error = await self._receive(self.agency, self.line, frame), 102
         except Exception as fault:  # noqa: BLE001  whatever happened, it is not committed: the sender must keep it
             self._note("hub.unavailable", type(fault).__name__)
-            told, error = Answer("hub.unavailable", "", "not taken; send it again"), 207
+            told, error = Answer("hub.unavailable", "", "not taken; send it again", kept=False), 207
         if told.accepted:
             outcome = "accepted"
+        elif not told.kept:
+            outcome = "unkept"
         elif told.readable:
             outcome = "error"
         else:
             outcome, error = "rejected", 100
-        code = answer_code(header(frame), outcome)
-        if code is None:
-            return None
         now = datetime.now(UTC)
-        if outcome == "accepted":
-            return acknowledge(frame, code, at=now)
-        return acknowledge(frame, code, at=now, error=error, reason=told.code, place=told.place, mend=told.mend)
+        return [
+            acknowledge(frame, code, at=now)
+            if code.endswith("A")
+            else acknowledge(frame, code, at=now, error=error, reason=told.code, place=told.place, mend=told.mend)
+            for code in answer_codes(header(frame), outcome)
+        ]
 
     def _note(self, code: str, kind: str = "") -> None:
         note("mllp", code, level=logging.WARNING, agency=self.agency, line=self.line, kind=kind)
@@ -177,8 +185,9 @@ class MllpSink:
     """
     One partner's listener: each message is sent and its acknowledgement awaited before the next.
 
-    Only an acknowledgement whose MSA-2 is the MSH-10 of what was sent counts. After anything else the connection is
-    closed, so that a late answer is never taken for another message's.
+    Only an acknowledgement whose MSA-2 is the MSH-10 of what was sent counts. One of a message that was acknowledged
+    on this connection before is passed over: some partners answer twice, or at both levels. After anything else
+    the connection is closed, so that a late answer is never taken for another message's.
     """
 
     def __init__(self, host: str, port: int, ssl: tls.SSLContext | None = None, timeout: float = 30.0) -> None:
@@ -187,6 +196,7 @@ class MllpSink:
         self._timeout = timeout
         self._lock = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._acknowledged: deque[str] = deque(maxlen=MOST_REMEMBERED)
 
     async def deliver(self, delivery: Delivery) -> str:
         """
@@ -200,8 +210,7 @@ class MllpSink:
             raise Refused("mllp.unsendable: a message needs MSH-10 and must be free of framing characters")
         async with self._lock:
             try:
-                frame = await self._exchange(BEGIN + delivery.body + END)
-                return _judge(frame, control_id)
+                return _judge(await self._exchange(BEGIN + delivery.body + END, control_id))
             except _WrongAnswer as fault:
                 await self._drop()
                 raise TransportError(f"{fault}: the answer is not this message's acknowledgement") from None
@@ -228,19 +237,21 @@ class MllpSink:
         async with self._lock:
             await self._drop()
 
-    async def _exchange(self, framed: bytes) -> bytes:
-        """The partner's answer; a kept connection that turns out to be gone is opened once more."""
+    async def _exchange(self, framed: bytes, control_id: str) -> set[str]:
+        """The partner's words on this message; a kept connection that turns out to be gone is opened once more."""
         async with asyncio.timeout(self._timeout):
             if self._streams is not None:
                 try:
-                    return await self._ask(framed, *self._streams)
+                    return await self._ask(framed, control_id, *self._streams)
                 except ConnectionError:
                     await self._drop()
             self._streams = await asyncio.open_connection(*self._where, ssl=self._ssl)
             _keep_alive(self._streams[1])
-            return await self._ask(framed, *self._streams)
+            return await self._ask(framed, control_id, *self._streams)
 
-    async def _ask(self, framed: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    async def _ask(
+        self, framed: bytes, control_id: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> set[str]:
         if reader.at_eof() or writer.is_closing():
             raise ConnectionResetError
         writer.write(framed)
@@ -250,16 +261,20 @@ class MllpSink:
             chunk = await reader.read(2**16)
             if not chunk:
                 raise ConnectionResetError
-            frames = framer.feed(chunk)
-            if framer.fault or len(frames) > 1 or (frames and framer.partial):
-                raise _WrongAnswer(framer.fault or "mllp.two-answers")
-            if frames:
-                return frames[0]
+            said = [_read(frame) for frame in framer.feed(chunk)]
+            if framer.fault or framer.skipped or (said and framer.pending):
+                raise _WrongAnswer(framer.fault or framer.pending or "mllp.garbage")
+            if any(of != control_id and of not in self._acknowledged for of, _ in said):
+                raise _WrongAnswer("mllp.another-answer")
+            if ours := {code for of, code in said if of == control_id}:
+                self._acknowledged.append(control_id)
+                return ours
 
     async def _drop(self) -> None:
         if self._streams is not None:
             _, writer = self._streams
             self._streams = None
+            self._acknowledged.clear()
             await _close(writer)
 
 
@@ -267,21 +282,25 @@ class _WrongAnswer(Exception):
     """What came is no acknowledgement of what was sent; the text is a code."""
 
 
-def _judge(frame: bytes, control_id: str) -> str:
+def _read(frame: bytes) -> tuple[str, str]:
+    """MSA-2 and MSA-1 of an acknowledgement."""
     try:
         answer = hl7.read(frame, "iso-8859-1")
     except Unreadable:
         raise _WrongAnswer("mllp.unreadable-answer") from None
-    code = answer["MSA-1"].upper()
-    if answer["MSA-2"] != control_id:
-        raise _WrongAnswer("mllp.another-answer")
-    if code in ("AA", "CA"):
-        return code
-    if code in ("AR", "CR"):
+    return answer["MSA-2"], answer["MSA-1"].upper()
+
+
+def _judge(codes: set[str]) -> str:
+    """The verdict of one answer, or of several to the same message; what says yes and no at once is none."""
+    if codes <= {"AA", "CA"}:
+        return min(codes)
+    code = min(codes - {"CA"})  # accepted, and then not: the application has the last word
+    if codes <= {"CA", "AR"} or codes == {"CR"}:
         raise Refused(f"mllp.rejected: the partner answered {code}")
-    if code in ("AE", "CE"):
+    if codes <= {"CA", "AE"} or codes == {"CE"}:
         raise TransportError(f"mllp.error: the partner answered {code}")
-    raise _WrongAnswer("mllp.unknown-code")
+    raise _WrongAnswer("mllp.two-answers" if len(codes) > 1 else "mllp.unknown-code")
 
 
 def _keep_alive(writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Problems: what a sender by HTTP is answered (RFC 9457): codes, places and what to do, never what was sent."""
+"""Problems: what a sender by HTTP is answered, as RFC 9457 or FHIR has it: codes, places, what to do, never content."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
+from hub.formats import fhir_answer
 from hub.log import note
 from hub.transports import Answer
 
 RETRY_AFTER: Final = 5  # seconds
+FHIR_JSON: Final = "application/fhir+json"
 
+_SAID: Final = web.ResponseKey("problem", tuple)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -43,6 +47,23 @@ def answered(answer: Answer) -> web.Response:
     return problem(status, answer.code, answer.place, answer.mend, counts={**counts, "refused": answer.refused})
 
 
+def answered_in_fhir(answer: Answer, body: bytes, line: str) -> web.Response:
+    """The same to a sender that speaks FHIR: a message bundle whose response is ok, else a problem to be told so."""
+    if not answer.accepted:
+        return answered(answer)
+    said = f"accepted: {answer.events} events, {answer.set_aside} set aside"
+    told = fhir_answer.accepted(body, line, datetime.now(UTC), said)
+    return web.Response(body=told, content_type=FHIR_JSON)
+
+
+def in_fhir(response: web.Response) -> web.Response:
+    """*response*, of the same status and headers, with an OperationOutcome in place of a problem document."""
+    if (said := response.get(_SAID)) is not None:
+        response.body = fhir_answer.refused(*said)
+        response.content_type = FHIR_JSON
+    return response
+
+
 def problem(
     status: int,
     code: str,
@@ -58,12 +79,14 @@ def problem(
     why = {"detail": detail or _DETAILS[status], "code": code}
     told = {name: value for name, value in (("place", place), ("mend", mend)) if value}
     extra = {"WWW-Authenticate": 'Bearer realm="sharing hub"'} if status == 401 else {}
-    return web.json_response(
+    response = web.json_response(
         {**said, **why, **told, **(counts or {})},
         status=status,
         content_type="application/problem+json",
         headers={**extra, **(headers or {})},
     )
+    response[_SAID] = (status, code, place, mend, why["detail"])
+    return response
 
 
 def too_large(largest: int) -> web.Response:

@@ -102,6 +102,9 @@ def build(
         tables[watch.name] = app.Table(
             watch.name, key_type=bytes, value_type=bytes, partitions=partitions[watching.kept.topic]
         )
+        if watch.keeps == watch.on:
+            works.setdefault(watching.kept.topic, []).append((watching, partial(watching.keep_and_judge, now=now)))
+            continue
         works.setdefault(watching.kept.topic, []).append((watching, watching.keep))
         works.setdefault(watching.judged.topic, []).append((watching, partial(watching.judge, now=now)))
     for topic, all_of_it in works.items():

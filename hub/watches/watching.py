@@ -11,8 +11,9 @@ from cryptography.exceptions import InvalidTag
 from pydantic import ValidationError
 
 from hub.envelope import Envelope, Headers, Record, is_synthetic
-from hub.errors import MessageError, NotUnderstood, TransportError, Unreadable
+from hub.errors import MessageError, NotForUs, NotUnderstood, TransportError, Unreadable
 from hub.keys import Keys
+from hub.log import note
 from hub.quarantine.item import set_aside
 from hub.stream import Stream
 from hub.watch import MORE_DOUBTS, Memory, Watch, record_of
@@ -113,6 +114,14 @@ class Watching:
         box = None if packed is None else self.keys.seal(f"watch.{self.watch.name}", packed, taken.key.hex())
         return (self.ground.hold(self.watch.name, taken.key, box, taken.partition),)
 
+    async def keep_and_judge(self, taken: Taken, now: Callable[[], datetime]) -> Worked:
+        """Both, of a watch that judges what it keeps: in this order, so that each event is in what it is judged by."""
+        kept = await self.keep(taken)
+        if kept.fault is not None:
+            return kept
+        judged = await self.judge(taken, now)
+        return Worked((*kept.promises, *judged.promises), judged.fault)
+
     async def judge(self, taken: Taken, now: Callable[[], datetime]) -> Worked:
         """Judge a record of the judged stream and emit what comes of it; nothing comes of a canary."""
         if taken.value is None or is_synthetic(taken.headers):
@@ -120,7 +129,9 @@ class Watching:
         try:
             papers = _papers(taken)
             values = self.wire.read(self.judged, taken.value)
-            caught_up = await self.ground.caught_up(self.watch.name, taken.partition)
+            # What went before on the same partition of the same stream was taken in by the same hand
+            one_stream = self.watch.keeps == self.watch.on
+            caught_up = one_stream or await self.ground.caught_up(self.watch.name, taken.partition)
             memory = Memory(None, ("no-key",)) if taken.key is None else self.recall(taken.key)
             certain = caught_up and not memory.doubts
             found = list(self.watch.judge(values, memory.state, papers, now=now(), caught_up=certain))
@@ -128,6 +139,9 @@ class Watching:
             return Worked(tuple([await self.ground.emit(record) for record in records]))
         except TransportError:
             raise
+        except NotForUs as aside:
+            note("watches", "set aside", code=aside.code, topic=taken.topic, count=1)
+            return Worked()
         except Exception as error:  # noqa: BLE001  whatever goes wrong with one arrival, the next must be judged
             return Worked(fault=fault_of(error))
 

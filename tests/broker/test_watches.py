@@ -35,6 +35,7 @@ from schemas.cpis_flag import FlagChanged
 from schemas.fields import nhs_number_check_digit_holds
 from schemas.hospital_attendance import AttendanceReported
 from schemas.nhs_number_change import NumberReplaced
+from schemas.person_change import PersonChanged
 
 pytestmark = pytest.mark.broker
 
@@ -567,6 +568,32 @@ def test_a_kill_loses_nothing_and_makes_no_second_alert(world: World) -> None:
         assert len({papers.id for papers, _ in world.alerts(arrival)}) == 1
 
 
+def test_what_is_kept_and_judged_by_one_watch_keeps_its_order(world: World) -> None:
+    """Of one person's moves only those that nothing newer overtook are told on, also over a kill and a restart."""
+    number, codec = world.nhs_number(), world.catalog.codec(world.catalog.streams["person_now"])
+
+    def move(hour: int) -> None:
+        event = PersonChanged.model_validate({
+            "nhs_number": number, "changed": "address", "kind": "update", "message_id": f"m{hour}",
+            "as_of": f"2026-07-04T{hour:02}:00:00Z",
+        })  # fmt: skip
+        world.put(world.record("person_change", event.model_dump(), f"{number}-{hour}")[1])
+
+    def told() -> list[int]:
+        stored = read_topic(world.bootstrap, world.catalog.streams["person_now"].topic)
+        events = {dict(one.record.headers)["ce_id"]: codec.decode(one.record.value or b"") for one in stored}
+        return [event["as_of"].hour for event in events.values() if event["nhs_number"] == number]
+
+    for hour in (9, 7, 11):
+        move(hour)
+    until(lambda: told() == [9, 11], "the newest move")
+    assert world.watches.stop(signal.SIGKILL) == -signal.SIGKILL
+    world.watches.start()
+    for hour in (10, 12):
+        move(hour)
+    until(lambda: told() == [9, 11, 12], "the move after the restart")
+
+
 def test_the_process_opens_no_door(world: World) -> None:
     """Faust's web server, on by default and open to all, is off."""
     assert world.watches.process is not None
@@ -584,8 +611,7 @@ def test_the_process_opens_no_door(world: World) -> None:
 def test_topics_that_do_not_fit_are_refused_before_work(world: World) -> None:
     """Kept and judged topics with unlike partitions: the process does not start, and says which and why."""
     streams = {name: dataclasses.replace(one, version=98) for name, one in world.catalog.streams.items()}
-    watches = {"cpis": world.catalog.watches["cpis"]}
-    catalog = dataclasses.replace(world.catalog, streams=streams, watches=watches)
+    catalog = dataclasses.replace(world.catalog, streams=streams, watches={"cpis": world.catalog.watches["cpis"]})
     for count, name in enumerate(("cpis_flag", "hospital_attendance", "hospital_alert"), 2):
         ensure_topics(world.bootstrap, [TopicWanted(streams[name].topic, count, 1, {})])
     with pytest.raises(CatalogError, match=r"cpis-flag\.v98 has 2, hospital-attendance\.v98 has 3"):

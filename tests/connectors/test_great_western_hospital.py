@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from hl7apy.parser import parse_message
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.great_western_hospital.inbound import HAPPENED, adt
 from hub.agency import Agency, Saying
+from hub.envelope import Envelope
 from hub.errors import NotForUs, NotUnderstood
 from hub.formats import hl7
 from hub.inbound import Line, Queried, Query, Refusal, SetAside, Understood, read
 from hub.keys import Keys
+from schemas.hospital_alert.watch import judge, remember
 from schemas.hospital_attendance import stream
 
 ROOT = Path(__file__).parents[2]
 SAYING = Saying(format="hl7", by="mllp", into=("hospital_attendance",))
+SIMULATED = SAYING.model_copy(update={"processing": ("P", "T")})  # every message of the simulator says T
 VISIT = "PV1|1|E" + "|" * 42 + "20260704191500"  # PV1-44, admitted
 EXAMPLES = ROOT / "connectors/great_western_hospital/examples/adt"
 
@@ -41,6 +47,13 @@ def line():
     return Line(agency, "adt", adt, (stream,))
 
 
+@pytest.fixture(scope="module")
+def training():
+    """The line as a hub for training has it."""
+    agency = Agency(name="Hospital", steward="a@b.example", says={"adt": SIMULATED}, key="great_western_hospital")
+    return Line(agency, "adt", adt, (stream,))
+
+
 def arrival(**fields):
     """An arrival, with fields of its segments replaced."""
     parts = {
@@ -59,13 +72,19 @@ def understood(message):
     return event, queries
 
 
-def test_every_simulated_message_is_accounted_for(simulated, line):
+def test_no_simulated_message_is_taken_for_a_child(simulated, line):
+    """Each says of itself that it is for training (MSH-11 T): all of them are put aside, and nobody is alarmed."""
+    outcomes = list(read(line, simulated, Keys(bytes(32))))
+    assert Counter((type(one), one.code) for one in outcomes) == {(SetAside, "hl7.training"): 1013}
+
+
+def test_every_simulated_message_is_accounted_for(simulated, training):
     """
     Of 1,013 messages 400 admissions and a merge are understood, 610 results and 2 documents are not for us.
 
     Each of the 401 is about a patient with both numbers, and none was refused or needs a person to look.
     """
-    outcomes = list(read(line, simulated, Keys(bytes(32))))
+    outcomes = list(read(training, simulated, Keys(bytes(32))))
     assert Counter(type(one) for one in outcomes) == {Understood: 401, SetAside: 612}
     assert [one.position for one in outcomes] == list(range(1013))
     assert Counter(one.code for one in outcomes if isinstance(one, SetAside)) == {"hl7.oru-r01": 610, "hl7.mdm-t02": 2}
@@ -84,7 +103,7 @@ def test_a_message_twice_is_the_same_event(line):
 
 def test_reading_and_understanding_keeps_up(simulated):
     """At least 2,000 admissions a second on one core, and ten times what hl7apy needs for parsing alone."""
-    raws = [item.raw for item in hl7.parse(simulated, SAYING) if item.message.type[0] == "ADT"]
+    raws = [item.raw for item in hl7.parse(simulated, SIMULATED) if item.message.type[0] == "ADT"]
 
     def seconds(work, inputs):
         best = float("inf")
@@ -95,7 +114,7 @@ def test_reading_and_understanding_keeps_up(simulated):
             best = min(best, (time.process_time() - start) / len(inputs))
         return best
 
-    ours = seconds(lambda raw: [list(adt(item.message)) for item in hl7.parse(raw, SAYING)], raws)
+    ours = seconds(lambda raw: [list(adt(item.message)) for item in hl7.parse(raw, SIMULATED)], raws)
     theirs = seconds(lambda raw: parse_message(raw.decode(), find_groups=False), raws[:20])
     assert 1 / ours >= 2_000, f"{1 / ours:.0f} messages a second"
     assert theirs / ours >= 10, f"{theirs / ours:.1f} times hl7apy"
@@ -179,6 +198,12 @@ def test_an_event_about_nobody_or_of_no_time_is_refused(fields, code, place):
     ("kind", "code"),
     [
         ("ADT^A02", "hl7.adt-a02"),
+        ("ADT^A07", "hl7.adt-a07"),
+        ("ADT^A10", "hl7.adt-a10"),
+        ("ADT^A12", "hl7.adt-a12"),
+        ("ADT^A23", "hl7.adt-a23"),
+        ("ADT^A38", "hl7.adt-a38"),
+        ("ADT^A52", "hl7.adt-a52"),
         ("ORU^R01", "hl7.oru-r01"),
         ("ADT", "hl7.other-type"),
         ("Zo Dare^A01", "hl7.other-type"),
@@ -224,3 +249,79 @@ def test_a_refused_message_of_a_file_does_not_stop_the_others(line):
     outcomes = list(read(line, data, Keys(bytes(32))))
     assert [type(one) for one in outcomes] == [Understood, Refusal, SetAside, Refusal]
     assert not any(isinstance(one, Queried) for one in outcomes)
+
+
+# --- order -----------------------------------------------------------------------------------------------------
+
+
+def visit():
+    """One stay as it happened: arrival, a correction of the name, admission, discharge, that discharge cancelled."""
+    said = [
+        ("A04", "20260704192000", "Dare"),
+        ("A08", "20260704200000", "O'Dare"),
+        ("A01", "20260704210000", "O'Dare"),
+        ("A03", "20260705090000", "O'Dare"),
+        ("A13", "20260705091500", "O'Dare"),
+    ]
+    return [
+        arrival(
+            MSH=f"MSH|^~\\&|PAS|RZZ|HUB|SBC|20260705120000||ADT^{trigger}|V{number}|P|2.4",
+            EVN=f"EVN|{trigger}|20260705120000||||{at}",
+            PID=f"PID|1||9990000018^^^NHS^NH||{surname}^Zo||20190514|F",
+        ).raw
+        for number, (trigger, at, surname) in enumerate(said)
+    ]
+
+
+FLAG = {
+    "subject": {"nhs_number": "9990000018", "born": date(2019, 5, 14)},
+    "plan": "looked_after",
+    "started": datetime(2026, 1, 5, tzinfo=UTC),
+    "ended": None,
+    "deleted": None,
+    "authority": {
+        "name": "Borough",
+        "ods_code": "XZZ",
+        "office_phone": "01632960101",
+        "emergency_phone": "01632960102",
+    },
+    "worker_id": "SW-1",
+}
+
+
+def come_to(line, messages):
+    """What came of the messages in the order in which they came, and the verdicts that followed."""
+    state, now = remember(None, FLAG, datetime(2026, 7, 1, tzinfo=UTC)), datetime(2026, 7, 5, 11, tzinfo=UTC)
+    events = [one for raw in messages for one in read(line, raw, Keys(bytes(32)))]
+    papers = [Envelope(one.id, "/hub", "hospital-attendance.v1", now, "") for one in events]
+    verdicts = [
+        alert
+        for one, about in zip(events, papers, strict=True)
+        for alert in judge(one.event.model_dump(), state, about, now=now, caught_up=True)
+    ]
+    return {one.id: one.event for one in events}, {one.attendance_id: one for one in verdicts}
+
+
+@given(st.permutations(range(5)), st.lists(st.integers(0, 4), max_size=3))
+@settings(deadline=None)
+def test_order_and_repetition_change_nothing_of_what_is_said(order, again):
+    """
+    Each message is an event with its own times, not a new state of the visit: none overwrites another.
+
+    However an older correction comes after a newer one, or an arrival after its discharge, the same events come of
+    it under the same ids, and the same verdicts on the arrival and on the admission.
+    """
+    line = Line(
+        Agency(name="Hospital", steward="a@b.example", says={"adt": SAYING}, key="great_western_hospital"),
+        "adt", adt, (stream,),
+    )  # fmt: skip
+    messages = visit()
+
+    as_it_happened = come_to(line, messages)
+    as_it_came = come_to(line, [messages[number] for number in [*order, *again]])
+
+    assert as_it_came == as_it_happened
+    events, verdicts = as_it_came
+    assert sorted(one.at for one in events.values()) == [one.at for one in come_to(line, messages)[0].values()]
+    assert sorted(one.happened for one in verdicts.values()) == ["admitted", "arrived"]
+    assert {one.verdict for one in verdicts.values()} == {"flagged"}

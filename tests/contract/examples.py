@@ -37,7 +37,7 @@ def cases(wanted: str) -> Iterator[Case]:
             yield from (Case(agency, line, name, folder) for name in sorted(heard))
             continue
         said = {
-            path.name.rpartition(".")[0]
+            path.name.rpartition(".")[0].removesuffix(".fhir").removesuffix(".avro")
             for path in folder.iterdir()
             if path.suffix in (".hl7", ".csv", ".xml", ".json")
             and path.name.rpartition(".")[0].rpartition(".")[2] not in VERDICTS

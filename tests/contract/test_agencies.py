@@ -66,7 +66,7 @@ def whole(entries, catalog):
 def test_says(case, catalog, keys, request):
     """What an agency says becomes just the events, queries, refusals and asides that lie beside it."""
     line = catalog.line(case.agency, case.line)
-    said = case.file(line.agency.says[case.line].format)
+    said = case.file(SUFFIX[line.agency.says[case.line].format])
 
     found = verdicts(list(read(line, said.read_bytes(), keys)))
 

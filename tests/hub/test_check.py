@@ -566,8 +566,8 @@ BROKEN = [
     ),
     Broken(
         "stream_that_nobody_wrote", "connectors/great_western_hospital/agency.yaml",
-        old="[hospital_attendance]",
-        new="[hospital_atendance]",
+        old="by: mllp, into: [hospital_attendance]",
+        new="by: mllp, into: [hospital_atendance]",
         at="adt:",
         told=[
             "{place}:{line}: says.adt.into: no stream 'hospital_atendance' → did you mean 'hospital_attendance'?",
@@ -576,10 +576,10 @@ BROKEN = [
     Broken(
         "format_that_nothing_reads", "connectors/great_western_hospital/agency.yaml",
         old="adt: {format: hl7, by: mllp",
-        new="adt: {format: fhir, by: kafka",
+        new="adt: {format: avro, by: kafka",
         at="adt:",
         told=[
-            "{place}:{line}: says.adt: nothing here reads fhir → there is: csv, hl7, json, xml",
+            "{place}:{line}: says.adt: nothing here reads avro → there is: csv, fhir, hl7, json, xml",
             "{place}:{line}: says.adt: the gateway does not listen on kafka → there is: files, https, mesh, mllp, sftp",
         ],
     ),

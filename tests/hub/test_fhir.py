@@ -13,7 +13,7 @@ from fhir.resources.R4B.messageheader import MessageHeader
 from fhir.resources.R4B.patient import Patient
 
 from hub.errors import Unreadable
-from hub.formats import fhir
+from hub.formats import fhir, fhir_answer
 
 MESSAGE_ID = "00112233445566778899aabbccddeeff"
 AT = datetime(2026, 7, 4, 19, 22, 1, tzinfo=timezone(timedelta(hours=1)))
@@ -184,7 +184,7 @@ def outcome(*issues: object) -> bytes:
 )
 def test_an_outcome_is_told_in_closed_words(body: bytes, said: str) -> None:
     """Whatever a partner writes into it, nothing but FHIR's own severities and codes comes out."""
-    assert fhir.outcome_of(body) == said
+    assert fhir_answer.outcome_of(body) == said
 
 
 @pytest.mark.parametrize(
@@ -201,14 +201,14 @@ def test_a_messages_response_is_read(code: str | None, said: str) -> None:
     """A receiver that answers with a message says in its header whether it took ours."""
     head = {"resourceType": "MessageHeader", "response": {"identifier": "x", "code": code}}
     body = {"resourceType": "Bundle", "type": "message", "entry": [{"resource": head}, {"resource": None}, 7]}
-    assert fhir.outcome_of(json.dumps(body).encode()) == said
+    assert fhir_answer.outcome_of(json.dumps(body).encode()) == said
 
 
 def test_published_outcomes_are_read(public_data: Path) -> None:
     """NHS England's booking-and-referral examples of what goes wrong are all understood as errors."""
     folder = public_data / "fhir-bars"
     bodies = [path.read_bytes() for path in sorted(folder.glob("*.json")) if b"OperationOutcome" in path.read_bytes()]
-    said = {fhir.outcome_of(body) for body in bodies}
+    said = {fhir_answer.outcome_of(body) for body in bodies}
     assert len(bodies) > 5
     assert said
     assert all(word == "ok" or word.partition(".")[0] in ("error", "fatal", "information", "warning") for word in said)

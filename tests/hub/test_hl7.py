@@ -410,20 +410,63 @@ def test_anything_can_be_answered(raw):
 @pytest.mark.parametrize(
     ("accept", "application", "answers"),
     [
-        ("", "", ("AA", "AE", "AR")),
-        ("AL", "NE", ("CA", "CE", "CR")),
-        ("AL", "", ("CA", "CE", "CR")),
-        ("AL", "AL", ("CA", "CE", "CR")),
-        ("NE", "AL", ("AA", "AE", "AR")),
-        ("ER", "NE", (None, "CE", "CR")),
-        ("SU", "ER", ("CA", "AE", "AR")),
-        ("NE", "NE", (None, None, None)),
+        ("", "", ("AA", "AE", "AR", "AE")),
+        ("AL", "NE", ("CA", "CE", "CR", "CE")),
+        ("AL", "", ("CA", "CE", "CR", "CE")),
+        ("AL", "AL", ("CA AA", "CA AE", "CR", "CE")),
+        ("al", "er", ("CA", "CA AE", "CR", "CE")),
+        ("AL", "SU", ("CA AA", "CE", "CR", "CE")),
+        ("NE", "AL", ("AA", "AE", "AR", "AE")),
+        ("", "AL", ("AA", "AE", "AR", "AE")),
+        ("ER", "NE", ("", "CE", "CR", "CE")),
+        ("ER", "AL", ("AA", "AE", "CR", "CE")),
+        ("SU", "ER", ("CA", "CA AE", "AR", "AE")),
+        ("NE", "NE", ("", "", "", "")),
     ],
 )
-def test_the_sender_gets_the_answer_it_asked_for(accept, application, answers):
-    """Original mode, or the conditions of enhanced mode in MSH-15 and MSH-16; never two answers."""
+def test_the_sender_gets_the_answers_it_asked_for(accept, application, answers):
+    """Original mode, or each level of enhanced mode on the condition in MSH-15 and MSH-16: what was kept is CA."""
     head = hl7_write.header(one(header(tail=f"|||{accept}|{application}")))
-    assert tuple(hl7_write.answer_code(head, outcome) for outcome in ("accepted", "error", "rejected")) == answers
+    outcomes = ("accepted", "error", "rejected", "unkept")
+    assert tuple(" ".join(hl7_write.answer_codes(head, outcome)) for outcome in outcomes) == answers
+
+
+def test_an_acknowledgement_is_not_acknowledged():
+    """Two systems that did would never stop."""
+    head = hl7_write.header(one(header(kind="ACK^A04^ACK", tail="|||AL|AL")))
+    assert hl7_write.answer_codes(head, "accepted") == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "processing", "aside"),
+    [
+        ("P", ("P",), None),
+        ("", ("P",), None),
+        ("X", ("P",), None),
+        ("P^T", ("P",), None),
+        ("T", ("P",), "hl7.training"),
+        ("t", ("P",), "hl7.training"),
+        ("T^T", ("P",), "hl7.training"),
+        ("D", ("P",), "hl7.debugging"),
+        ("P^I", ("P",), "hl7.not-current"),
+        ("P^a", ("P",), "hl7.not-current"),
+        ("P^R", ("P",), "hl7.not-current"),
+        ("T", ("T", "D"), None),
+        ("D", ("P", "D"), None),
+        ("P", ("T",), "hl7.production"),
+    ],
+)
+def test_only_what_is_said_in_earnest_is_acted_upon(said, processing, aside):
+    """MSH-11: training and debugging, what is archived, restored or loaded; a line may be of another environment."""
+    saying = SAYING.model_copy(update={"processing": processing})
+    data = one(f"MSH|^~\\&|A|B|C|D|20260704||ADT^A04|M1|{said}|2.4")
+
+    (item,) = hl7.parse(data, saying)
+    batch_of_two = [found.message for found in hl7.parse(data + data.replace(b"|M1|", b"|M2|"), saying)]
+
+    assert (item.raw, item.own_id) == (data.rstrip(b"\r"), "M1")
+    assert getattr(item.message, "code", None) == aside
+    assert [getattr(message, "code", None) for message in batch_of_two] == [aside, aside]
 
 
 # --- whole messages --------------------------------------------------------------------------------------------

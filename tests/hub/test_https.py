@@ -16,14 +16,30 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
 
+from hub.catalog import Catalog
 from hub.errors import Refused, TransportError
+from hub.formats import fhir
+from hub.intake import Intake
+from hub.keys import Keys
+from hub.store.inbox import Inbox
 from hub.transports import Answer, Delivery, https
 from hub.transports.https import HttpsSink, HttpsSource
+from hub.transports.memory import MemoryLog
 from hub.transports.tls import LocalCa, client_context, make_local_ca, server_context
 
 POLICE, MASH = "p" * 32, "m" * 32
-LINES = {"/police/notices": "json", "/mash/referrals": "json", "/mash/lists": "csv"}
+LINES = {
+    "/police/notices": "json",
+    "/police/visits": "fhir",
+    "/mash/visits": "fhir",
+    "/mash/referrals": "json",
+    "/mash/lists": "csv",
+}
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -438,10 +454,11 @@ def test_what_will_not_pass_is_refused(pki: LocalCa, status: int) -> None:
     ("body", "expected"),
     [
         (b"", "200"),
-        (b"<html/>", "200"),
+        (b"<html/>", TransportError),
+        (b'{"resourceType": "Patient"', TransportError),
         (outcome("information", "informational"), "200"),
         (outcome("warning", "value"), "200"),
-        (b"x" * (https.LARGEST_ANSWER + 1), "200"),
+        (b"x" * (https.LARGEST_ANSWER + 1), TransportError),
         (outcome("error", "value"), Refused),
         (outcome("fatal", "security"), Refused),
         (outcome("error", "exception"), Refused),
@@ -620,3 +637,134 @@ def test_a_spoilt_local_authority_is_made_anew(tmp_path: Path, name: str, harm: 
     assert paths.ca.read_bytes() != old
     server_context(paths.server_cert, paths.server_key, paths.ca)
     client_context(paths.ca, paths.client_cert, paths.client_key)
+
+
+# --- FHIR: the same listener, in FHIR's own words ------------------------------------------------------------------
+
+ENCOUNTERS = (
+    Path(__file__).parents[2]
+    / "connectors/great_western_hospital/examples/encounters/arrived_in_the_emergency_department.fhir.json"
+).read_bytes()
+ENCOUNTERS_ID = json.loads(ENCOUNTERS)["entry"][0]["resource"]["id"]
+FHIR = {"Content-Type": "application/fhir+json"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/police/visits", "/police/visits/$process-message", "/police/visits/%24process-message"]
+)
+def test_a_fhir_message_is_answered_by_a_fhir_message(pki: LocalCa, path: str) -> None:
+    """At the line's address and at the operation's: a response that is ok, to that message."""
+    receiver = Receiver(Answer(events=1))
+    status, headers, body = post(pki, receiver, path, data=ENCOUNTERS, headers=FHIR)
+    assert (status, headers["Content-Type"].partition(";")[0]) == (200, "application/fhir+json")
+    fhir.check_message(bundle := Bundle.model_validate(body))
+    assert bundle.entry
+    response = bundle.entry[0].resource.response
+    assert (response.identifier, response.code) == (ENCOUNTERS_ID, "ok")
+    assert receiver.received == [("police", "visits", ENCOUNTERS)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "how", "status", "code", "issue"),
+    [
+        (
+            Answer("identifiers.none", "Patient.identifier", "send one", refused=1),
+            {},
+            422,
+            "identifiers.none",
+            "required",
+        ),
+        (Answer("fhir.type", "Bundle.type", "message", readable=False), {}, 400, "fhir.type", "structure"),
+        (TransportError("no broker"), {}, 503, "not-kept", "transient"),
+        (RuntimeError("CANARY"), {}, 500, "error", "exception"),
+        (None, {"headers": {**FHIR, "Authorization": "Bearer CANARY"}}, 401, "unauthenticated", "login"),
+        (None, {"path": "/mash/visits/$process-message"}, 403, "forbidden", "forbidden"),
+        (None, {"path": "/police/nothing/$process-message"}, 404, "no-such-line", "not-found"),
+        (None, {"path": "/police/notices/$process-message"}, 404, "no-such-line", "not-found"),
+        (None, {"method": "PUT"}, 405, "method", "not-supported"),
+        (None, {"headers": {"Content-Type": "text/csv"}}, 415, "media-type", "not-supported"),
+        (None, {"data": io.BytesIO(b"x" * (https.LARGEST_BODY + 1))}, 413, "too-large", "too-long"),
+    ],
+)
+def test_a_refusal_of_fhir_is_an_operation_outcome(
+    pki: LocalCa, answer: Any, how: dict[str, Any], status: int, code: str, issue: str
+) -> None:
+    """Valid by FHIR's own models, whatever the reason, so that the sender's engine can read it."""
+    how = {"path": "/police/visits/$process-message", "headers": FHIR, "data": ENCOUNTERS, **how}
+    told, headers, body = post(pki, Receiver(answer), **how)
+    assert (told, headers["Content-Type"].partition(";")[0]) == (status, "application/fhir+json")
+    (said,) = OperationOutcome.model_validate(body).issue
+    assert (said.severity, said.code, said.details.coding[0].code) == ("error", issue, code)
+    assert said.diagnostics.startswith(code)
+    assert "CANARY" not in json.dumps(body)
+    assert headers["X-Request-ID"]
+
+
+def test_a_refusal_of_another_format_is_no_operation_outcome(pki: LocalCa) -> None:
+    """A line of JSON has no operation, and its sender is told in its own words."""
+    _, headers, body = post(pki, Receiver(Answer("a.b", "c", "d", refused=1)))
+    assert headers["Content-Type"].startswith("application/problem+json")
+    assert body["code"] == "a.b"
+
+
+@pytest.mark.parametrize(
+    ("identifier", "expected"),
+    [
+        (ENCOUNTERS_ID, "200"),
+        (f"urn:uuid:{ENCOUNTERS_ID}", "200"),
+        ("00000000-0000-4000-8000-000000000000", TransportError),
+    ],
+)
+def test_an_answer_to_another_message_is_no_acknowledgement(
+    pki: LocalCa, identifier: str, expected: str | type[Exception]
+) -> None:
+    """A partner that mixes up its answers has not said that it has ours."""
+    head = {"resourceType": "MessageHeader", "response": {"identifier": identifier, "code": "ok"}}
+    answer = json.dumps({"resourceType": "Bundle", "entry": [{"resource": head}]}).encode()
+    (said,) = deliver(pki, answering(200, answer), DELIVERY._replace(body=ENCOUNTERS))
+    assert said == expected if isinstance(expected, str) else type(said) is expected
+
+
+def test_both_ends_of_our_own_speak_fhir_to_each_other(pki: LocalCa, catalog: Catalog, keys: Keys) -> None:
+    """
+    Over TLS, from a sink to `$process-message`, into the real intake and back: taken once, however often it is sent.
+
+    The same logical message in another Bundle is the same message; other content under its id is refused, and so
+    is what could not be understood.
+    """
+    log = MemoryLog()
+    store = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    intake = Intake(catalog, keys, log.commit, Inbox(store, keys))
+    again = json.loads(ENCOUNTERS) | {"id": "00000000-0000-4000-8000-000000000001", "timestamp": "2026-07-04T19:00:00Z"}
+    other = ENCOUNTERS.replace(b"2019-05-14", b"2018-05-14")
+    nobody = ENCOUNTERS.replace(ENCOUNTERS_ID.encode(), b"00000000-0000-4000-8000-000000000002")
+    nobody = nobody.replace(b'"9990000018"', b'"9990000019"').replace(b'"0004711"', b'""')
+
+    async def go() -> list[str]:
+        said = []
+        lines: dict[str, Any] = {"/great_western_hospital/encounters": "fhir"}
+        context = server_context(pki.server_cert, pki.server_key)
+        source = HttpsSource("127.0.0.1", 0, lines, {"great_western_hospital": POLICE}, context)
+        await source.start(intake.receive)
+        url = f"https://localhost:{source.port}/great_western_hospital/encounters/$process-message"
+        sink = HttpsSink(url, POLICE, client_context(pki.ca))
+        try:
+            for body in (ENCOUNTERS, ENCOUNTERS, json.dumps(again).encode(), other, nobody, b"{"):
+                try:
+                    said.append(await sink.deliver(DELIVERY._replace(body=body)))
+                except TransportError as error:
+                    said.append(f"{type(error).__name__} {error}")
+        finally:
+            await sink.close()
+            await source.stop()
+        return said
+
+    try:
+        said = asyncio.run(go())
+    finally:
+        store.dispose()
+    assert said == [
+        "200", "200", "200", "Refused https: status 422", "Refused https: status 400", "Refused https: status 400",
+    ]  # fmt: skip
+    assert len(log.topics["hospital-attendance.v1"]) == 1
+    assert len(log.topics["quarantine.great-western-hospital"]) == 3

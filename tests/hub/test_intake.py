@@ -337,6 +337,17 @@ def test_the_log_tells_counts_and_codes_and_nothing_else(intake, caplog):
     assert "'code': 'id.used-before'" in told
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_an_id_used_for_other_content_raises_an_alarm(at_once, intake, caplog):
+    """Two messages would pass for one: an error line with a code, in one file as in two messages."""
+    first, other = said(id="m1", child="a"), said(id="m1", child="b")
+    with caplog.at_level(logging.INFO, "hub"):
+        receive(intake, *([b"[" + first + b"," + other + b"]"] if at_once else [first, other]))
+
+    alarms = [record.hub_keys["code"] for record in caplog.records if record.levelno == logging.ERROR]
+    assert alarms == ["id.used-before"]
+
+
 # --- the wall: an adoption order closes a child's identifiers ---------------------------------------------------
 
 OLD, NEW, SCHOOL = "9990000018", "9990000026", "Q866400121012"

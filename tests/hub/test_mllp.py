@@ -21,7 +21,7 @@ from hub.errors import Refused, TransportError
 from hub.formats import hl7
 from hub.transports import Answer, Delivery
 from hub.transports.mllp import MllpSink, MllpSource
-from hub.transports.mllp_framing import LONGEST_FRAME, Framer
+from hub.transports.mllp_framing import LONGEST_FRAME, MOST_GARBAGE, Framer
 
 HOST = "127.0.0.1"
 
@@ -131,14 +131,16 @@ def test_frames_do_not_depend_on_how_the_stream_is_cut(bodies, data):
         size = data.draw(st.integers(1, len(stream)))
         found += framer.feed(stream[:size])
         stream = stream[size:]
-    assert (found, framer.fault, framer.partial) == (bodies, "", False)
+    assert (found, framer.fault, framer.pending, framer.skipped) == (bodies, "", "", 0)
 
 
 @pytest.mark.parametrize(
     ("stream", "frames", "fault"),
     [
-        (b"x", 0, "mllp.garbage"),
-        (framed(b"a") + b"x" + framed(b"b"), 1, "mllp.garbage"),
+        (b"x" * MOST_GARBAGE + framed(b"a") + b"x" * MOST_GARBAGE + framed(b"b"), 2, ""),
+        (b"x" * (MOST_GARBAGE + 1) + framed(b"a"), 0, "mllp.garbage"),
+        (framed(b"a") + b"x" * (MOST_GARBAGE + 1) + framed(b"b"), 1, "mllp.garbage"),
+        (framed(b"a") + b"\x1c\r" + framed(b"b"), 2, ""),
         (framed(b"a") + b"\r\n" + framed(b"b"), 2, ""),
         (b"\x0ba" + framed(b"b"), 0, "mllp.unfinished"),
         (b"\x0ba\x1cb\x1c\r", 0, "mllp.end"),
@@ -154,6 +156,15 @@ def test_what_is_no_frame_is_a_fault(stream, frames, fault):
         for start in range(0, len(stream), cut):
             found += framer.feed(stream[start : start + cut])
         assert (len(found), framer.fault) == (frames, fault)
+
+
+def test_what_is_skipped_is_counted_without_line_ends():
+    """A sender that ends its frames with a line feed more does nothing that a person must look at."""
+    framer = Framer()
+    assert framer.feed(b"\r\nEOT\r\n" + framed(b"a") + b"\n") == [b"a"]
+    assert (framer.skipped, framer.pending) == (3, "")
+    framer.feed(b"?")
+    assert (framer.skipped, framer.pending) == (4, "mllp.garbage")
 
 
 # --- listening -------------------------------------------------------------------------------------------------
@@ -213,6 +224,58 @@ async def test_the_answer_says_what_became_of_the_message(answer, tail, code, re
 
 
 @awaited
+async def test_a_sender_that_wants_both_levels_gets_both():
+    """Accepted as kept, then what the application made of it; the same again for a duplicate."""
+    refusal = Answer("identifiers.none", "PID-3", "send one", refused=1)
+    async with listening(Gateway(refusal, refusal)) as source, calling(source.port) as sender:
+        for _ in range(2):
+            sender.send(framed(message("M1", tail="|||AL|AL")))
+            answers = [await sender.answer(), await sender.answer()]
+            assert [(a["MSA-1"], a["MSA-2"]) for a in answers] == [("CA", "M1"), ("AE", "M1")]
+            assert answers[0].control_id != answers[1].control_id
+            assert [a["MSA-3"] for a in answers] == ["", "identifiers.none at PID-3 send one"]
+
+
+@awaited
+async def test_what_was_not_kept_is_not_acknowledged_as_kept():
+    """At the accept level there is no CA before an error of our own: the sender must not let go of it."""
+    async with listening(Gateway(TransportError("no broker"))) as source, calling(source.port) as sender:
+        sender.send(framed(message("M1", tail="|||AL|AL")) + framed(message("M2")))
+        assert (await sender.answer())["MSA-1"] == "CE"
+        assert (await sender.answer())["MSA-2"] == "M2"
+
+
+@awaited
+async def test_an_acknowledgement_that_strays_in_is_not_answered():
+    """A partner that sends acknowledgements to the wrong port would otherwise be answered for ever."""
+    stray = b"MSH|^~\\&|A|B|C|D|20260704||ACK^A04^ACK|S1|P|2.4\rMSA|AA|X1\r"
+    async with listening(Gateway()) as source, calling(source.port) as sender:
+        sender.send(framed(stray) + framed(message("M2")))
+        assert (await sender.answer())["MSA-2"] == "M2"
+
+
+@awaited
+async def test_garbage_between_frames_is_skipped_and_noted(caplog):
+    """The frames on both sides of it are answered; the log says that it came and nothing of it."""
+    gateway = Gateway()
+    async with listening(gateway) as source, calling(source.port) as sender:
+        sender.send(b"9990000018" + framed(message("M1")) + b"\x1c\rPID|9990000018\r" + framed(message("M2")))
+        assert [(await sender.answer())["MSA-2"] for _ in range(2)] == ["M1", "M2"]
+    noted = [record for record in caplog.records if record.name == "hub.mllp"]
+    assert noted
+    assert {record.getMessage() for record in noted} == {"mllp.garbage-skipped"}
+    assert all("9990000018" not in str(vars(record)) for record in noted)
+
+
+@awaited
+async def test_garbage_that_no_frame_follows_is_given_up():
+    """Whoever speaks another protocol is not waited for longer than for the end of a frame."""
+    async with listening(Gateway(), frame_seconds=0.05) as source, calling(source.port) as sender:
+        sender.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert await sender.hung_up() == b""
+
+
+@awaited
 async def test_a_sender_that_wants_no_answer_gets_none():
     """Enhanced mode with NE: the next message's answer is the first to come."""
     gateway = Gateway()
@@ -236,7 +299,7 @@ async def test_an_unreadable_frame_is_rejected_and_the_line_stays_open():
 @pytest.mark.parametrize(
     ("stream", "code"),
     [
-        (b"GET / HTTP/1.1 9990000018\r\n", "mllp.garbage"),
+        (b"GET / HTTP/1.1 9990000018\r\n" * 50, "mllp.garbage"),
         (b"\x0bMSH|9990000018" + framed(message("M2")), "mllp.unfinished"),
         (b"\x0bMSH|\x1c9990000018", "mllp.end"),
         (b"\x0b" + b"9990000018" * (LONGEST_FRAME // 10 + 1), "mllp.too-long"),
@@ -402,7 +465,12 @@ async def test_what_is_acknowledged_is_delivered_on_one_connection():
         (ack("XX"), TransportError),
         (ack("AA", of="another"), TransportError),
         (ack("AR", of="another"), TransportError),
-        (ack("AA") + ack("AA"), TransportError),
+        (ack("AA") + ack("AE"), TransportError),
+        (ack("AR") + ack("AA"), TransportError),
+        (ack("AA") + ack("AA", of="another"), TransportError),
+        (ack("CA") + ack("AE"), TransportError),
+        (ack("CA") + ack("AR"), Refused),
+        (b"?" + ack("AA"), TransportError),
         (ack("AA") + b"\x0b", TransportError),
         (b"HTTP/1.1 400 Bad Request\r\n", TransportError),
         (framed(b"not HL7"), TransportError),
@@ -420,6 +488,30 @@ async def test_only_its_own_acknowledgement_counts(answer, error):
         assert type(caught.value) is error
         assert "9990000018" not in str(caught.value)
         assert await sink.deliver(delivery("M1")) == "AA"
+        await sink.close()
+
+
+@pytest.mark.parametrize("twice", [ack("AA") + ack("AA"), ack("CA") + ack("AA")])
+@awaited
+async def test_an_answer_that_comes_twice_counts_once(twice):
+    """A partner that answers twice, or at both levels, is not sent the same again for it."""
+    partner = Partner(twice, twice, twice)
+    async with hospital(partner) as port:
+        sink = MllpSink(HOST, port)
+        assert [await sink.deliver(delivery(one)) for one in ("M1", "M2", "M3")] == ["AA"] * 3
+        assert len(partner.taken) == 3
+        await sink.close()
+
+
+@awaited
+async def test_an_acknowledgement_of_before_is_passed_over():
+    """The second answer to one message comes when the next is on its way: that one's own is waited for."""
+    partner = Partner(ack("AA"), ack("AA", of="M1") + ack("AA"))
+    async with hospital(partner) as port:
+        sink = MllpSink(HOST, port)
+        assert [await sink.deliver(delivery(one)) for one in ("M1", "M2")] == ["AA", "AA"]
+        assert partner.connections == 1
+        assert len(partner.taken) == 2
         await sink.close()
 
 

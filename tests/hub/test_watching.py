@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import logging
 from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,12 +16,12 @@ from pydantic import Field
 from hub.avro import schema_of
 from hub.catalog import Catalog
 from hub.envelope import Envelope, Record, traceparent
-from hub.errors import CatalogError, MessageError
+from hub.errors import CatalogError, MessageError, NotForUs
 from hub.keys import Keys
 from hub.schema_lock import SchemaLock
 from hub.stream import Event, Sensitivity, Stream
 from hub.topology import changelog_of
-from hub.watch import Memory, State, Watch
+from hub.watch import Judge, Memory, State, Watch
 from hub.watches.changelog import co_parted, security
 from hub.watches.watching import Taken, Watching, Worked, unsealed
 from hub.wire import Wire
@@ -318,6 +319,51 @@ def test_a_judge_of_another_stream_is_refused(bench: Bench) -> None:
     watching = dataclasses.replace(bench.watching, watch=dataclasses.replace(WATCH, judge=wrong))
     with pytest.raises(MessageError, match="not-its-stream"):
         run(watching.judge(bench.taken(ASKED, {"name": "somebody"}), lambda: NOW))
+
+
+def one_stream(bench: Bench, judged: Judge = judge) -> Watching:
+    """A watch that judges what it keeps."""
+    watch = dataclasses.replace(WATCH, on="said", judge=judged)
+    return dataclasses.replace(bench.watching, watch=watch, judged=SAID)
+
+
+def test_what_is_kept_and_judged_is_kept_first(bench: Bench) -> None:
+    """Each word is in what it is judged by, and nobody waits for the stream to come to its end."""
+    bench.desk.up_to_date = False
+    watching = one_stream(bench)
+    for word in ("one", "two"):
+        run(
+            watching.keep_and_judge(
+                bench.taken(SAID, {"name": "somebody", "word": word, "more": None}, word), lambda: NOW
+            )
+        )
+    told = [bench.wire.read(ANSWERED, record.value or b"") for record in bench.desk.emitted]
+    assert [(one["words"], one["certain"]) for one in told] == [(["one"], True), (["one", "two"], True)]
+
+
+def test_what_cannot_be_kept_is_not_judged(bench: Bench) -> None:
+    """It goes to quarantine once, and leaves its doubt."""
+    word = {"name": "somebody", "word": "secret-that-breaks", "more": None}
+    with pytest.raises(MessageError, match=r"error\.runtimeerror"):
+        run(one_stream(bench).keep_and_judge(bench.taken(SAID, word), lambda: NOW))
+    assert bench.desk.emitted == []
+    assert not bench.ask()["certain"]
+
+
+def test_what_the_judge_puts_aside_is_counted_and_is_no_fault(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """By its code, and without a word of the event."""
+
+    def overtaken(*_: Any, **__: Any) -> Iterator[Event]:
+        raise NotForUs("word.overtaken")
+        yield
+
+    caplog.set_level(logging.INFO, "hub")
+    word = {"name": "somebody", "word": "one", "more": None}
+    run(one_stream(bench, overtaken).keep_and_judge(bench.taken(SAID, word), lambda: NOW))
+    assert bench.desk.emitted == []
+    assert bench.desk.held == 1
+    (noted,) = (vars(record)["hub_keys"] for record in caplog.records if record.name == "hub.watches")
+    assert noted == {"code": "word.overtaken", "topic": SAID.topic, "count": 1}
 
 
 def test_quarantine_holds_the_bytes_sealed_and_the_place_open(bench: Bench) -> None:
