@@ -291,7 +291,7 @@ def test_of_two_at_once_the_later_takes_the_turn(town: Town, monkeypatch: pytest
     """The earlier did one, and is told that the rest is not its to do; each comes once."""
     sent = [town.referral() for _ in range(2)]
     items = [town.refused(monkeypatch, data) for data in sent]
-    earlier = work.replay(town.ward, Wanted(ids=tuple(items)), REASON)
+    earlier = work.replay(town.ward, Wanted(ids=tuple(items)), REASON, together=1)
     first = next(earlier)
     assert (first.plan.item.id, first.done) == (items[0], True)
 
