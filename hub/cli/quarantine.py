@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -127,12 +128,10 @@ def show(item: str, by: str, because: str, out: Path | None) -> None:
     from hub.quarantine import work  # noqa: PLC0415
 
     why = _reason(by, because)
-    if out is not None and out.exists():
-        raise HubError(f"{out}: is there already; name a file that is not")
     ward = _ward()
-    entry, raw = work.show(ward, item, why)
-    if out is not None:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with _file(out) as file:
+        entry, raw = work.show(ward, item, why)
+        if file is not None:
             file.write(raw)
     pages.shown(console, ward, entry, raw, content=out is None)
     if out is not None:
@@ -238,6 +237,24 @@ def discard(items: tuple[str, ...], agency: str, line: str, code: str, by: str, 
         click.echo("stopped: what is said above is done, and nothing else", err=True)
         sys.exit(STOPPED)
     console.print(f"{number} discarded")
+
+
+@contextmanager
+def _file(out: Path | None) -> Iterator[IO[bytes] | None]:
+    """A new file for its owner only, made before anything is put on record, and gone again where nothing is shown."""
+    if out is None:
+        yield None
+        return
+    try:
+        number = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise HubError(f"{out}: {error.strerror}; name a file that is not there yet") from None
+    try:
+        with os.fdopen(number, "wb") as file:
+            yield file
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
 
 
 def _ward() -> Ward:
