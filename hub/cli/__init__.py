@@ -1,6 +1,18 @@
 """The command line: every verb of the hub, each said in a sentence; what it does is done elsewhere."""
 
-from hub.cli import canaries, carrying, governance, kafka, policies, previews, quarantine, receipts, reviews, writing  # noqa: F401  importing them adds their verbs
+from hub.cli import (  # noqa: F401  importing them adds their verbs
+    canaries,
+    carrying,
+    governance,
+    kafka,
+    policies,
+    previews,
+    quarantine,
+    receipts,
+    replays,
+    reviews,
+    writing,
+)
 from hub.cli.ground import main
 
 __all__ = ["main"]
