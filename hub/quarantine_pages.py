@@ -42,7 +42,14 @@ def summary(console: Console, ward: Ward, entries: Sequence[Entry], now: datetim
     for name in ("who", "code", "open", "oldest", "newest", "what to mend"):
         table.add_column(name, justify="right" if name == "open" else "left", overflow="fold")
     for by, code, number, oldest, newest in counted(entries):
-        table.add_row(by, _word(code), str(number), _day(oldest), _day(newest), _word(ward.mend(newest.item)))
+        table.add_row(
+            by,
+            _word(code),
+            str(number),
+            _day(oldest),
+            _day(newest),
+            _word(ward.mend(newest.item) or "see `hub quarantine show`"),
+        )
     if entries:
         console.print(table)
     number = len(entries)
@@ -61,7 +68,7 @@ def listed(console: Console, ward: Ward, entries: Sequence[Entry], now: datetime
         style = None if one.end is None else "dim"
         table.add_row(
             item.id, item.by, _word(item.code), _word(item.place), _day(one), str(one.times), _word(state),
-            _word(ward.mend(item)), style=style,
+            _word(ward.mend(item) or "see `hub quarantine show`"), style=style,
         )  # fmt: skip
     if entries:
         console.print(table)

@@ -12,6 +12,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     previews,
     quarantine,
     receipts,
+    replays,
     reviews,
     trying,
     writing,

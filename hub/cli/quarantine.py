@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -19,15 +20,12 @@ from hub.settings import Settings
 
 if TYPE_CHECKING:
     from hub.quarantine.ward import Entry, Wanted, Ward
-    from hub.quarantine.work import Done
     from hub.reasons import Reason
-    from hub.store.inbox import Inbox
 
 by = click.option("--by", required=True, metavar="NAME", help="Who does it.")
 because = click.option(
     "--because", required=True, metavar="TEXT", help="Why, in a sentence; no personal data of anyone."
 )
-agency_ = click.option("--agency", default="", metavar="A", help="All open ones of this agency; or relay, or watches.")
 line_ = click.option("--line", default="", metavar="L", help="Only of this line of an agency.")
 code_ = click.option("--code", default="", metavar="C", help="Only with this code; `csv.*` for all that begin so.")
 
@@ -59,7 +57,7 @@ def quarantine(ctx: click.Context, as_json: bool) -> None:
     from hub import quarantine_pages as pages  # noqa: PLC0415
     from hub.quarantine.ward import Wanted  # noqa: PLC0415
 
-    ward = _ward()
+    ward = ward_of()
     entries = [one for one in _read(ward, Wanted()) if one.end is None]
     now = datetime.now(UTC)
     if as_json:
@@ -94,7 +92,7 @@ def list_(agency: str, line: str, code: str, every: bool, as_json: bool) -> None
     from hub import quarantine_pages as pages  # noqa: PLC0415
     from hub.quarantine.ward import Wanted  # noqa: PLC0415
 
-    ward, now = _ward(), datetime.now(UTC)
+    ward, now = ward_of(), datetime.now(UTC)
     found = _read(ward, Wanted(agency=agency, line=line, code=code))
     entries = [one for one in found if every or one.end is None]
     if as_json:
@@ -126,133 +124,41 @@ def show(item: str, by: str, because: str, out: Path | None) -> None:
     from hub import quarantine_pages as pages  # noqa: PLC0415
     from hub.quarantine import work  # noqa: PLC0415
 
-    why = _reason(by, because)
-    if out is not None and out.exists():
-        raise HubError(f"{out}: is there already; name a file that is not")
-    ward = _ward()
-    entry, raw = work.show(ward, item, why)
-    if out is not None:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    why = reason_of(by, because)
+    ward = ward_of()
+    with _file(out) as file:
+        entry, raw = work.show(ward, item, why)
+        if file is not None:
             file.write(raw)
     pages.shown(console, ward, entry, raw, content=out is None)
     if out is not None:
         console.print(f"wrote {out}")
 
 
-@quarantine.command("replay")
-@click.argument("items", nargs=-1)
-@agency_
-@line_
-@code_
-@by
-@because
-@click.option("--with", "corrected", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-              help="Take in a corrected copy of the one ITEM; wants --second.")  # fmt: skip
-@click.option("--second", default="", metavar="NAME", help="Who else agreed that the correction is what was meant.")
-@click.option("--even-so", is_flag=True, help="Though a newer word on the same subject came since.")
-@click.option("--dry-run", "dry", is_flag=True, help="Say what would come of it, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print what became of each for programs.")
-def replay(
-    items: tuple[str, ...], agency: str, line: str, code: str, by: str, because: str, corrected: Path | None,
-    second: str, even_so: bool, dry: bool, as_json: bool,
-) -> None:  # fmt: skip
-    r"""
-    Take ITEMS in again, or all that are open of an agency and a code, by today's code, wall and policies.
-
-    \b
-      hub quarantine replay 6f1c 80ab --by 'Ada Quill' --because 'The list of attendance codes was extended.'
-      hub quarantine replay --agency schools --code attendance-code.unknown --by … --because … --dry-run
-      hub quarantine show 6f1c --by … --because … --out row.csv     # mend row.csv, then
-      hub quarantine replay 6f1c --with row.csv --second 'Bo Sample' --by … --because …
-
-    What is understood becomes events, in one transaction with its audit, under the ids and with the time that it would
-    have had when it came. What is refused again stays open, and why is told. Nothing is replayed twice: not what
-    was replayed or discarded, nor whose id is taken by now because it was sent again, nor by two at once: the
-    later takes the turn, and the earlier is told that it was ended. A sender that mends a message and sends it under
-    another id has said another thing: then discard the old one.
-
-    A word that would take the place of a newer one on the same subject is replayed with --even-so only. An event that
-    the relay or a watch set aside goes back onto its topic as it was: whoever has had it knows it by its id.
-
-    \b
-    Exit code 0: all of them were.  1: at least one was not; each line says why.
-    """
-    from hub import quarantine_pages as pages  # noqa: PLC0415
-    from hub.quarantine import work  # noqa: PLC0415
-
-    why, wanted = _reason(by, because), _wanted(items, agency, line, code)
-    content, seconded = None, ""
-    if corrected is not None:
-        if len(items) != 1:
-            raise click.UsageError("--with corrects one ITEM")
-        seconded, content = _second(why, second), corrected.read_bytes()
-    ward, inbox = _ward(), _inbox()
-    if dry:
-        found = work.preview(ward, wanted, inbox, corrected=content, even_so=even_so)
-    else:
-        found = work.replay(ward, wanted, why, inbox, corrected=content, second=seconded, even_so=even_so)
-    became: list[Done] = []
+@contextmanager
+def _file(out: Path | None) -> Iterator[IO[bytes] | None]:
+    """A new file for its owner only, made before anything is put on record, and gone again where nothing is shown."""
+    if out is None:
+        yield None
+        return
     try:
-        for one in found:
-            became.append(one)
-            if not as_json:
-                pages.done(console, one, dry=dry)
-    except KeyboardInterrupt:
-        click.echo("stopped: what is said above is done, and nothing else", err=True)
-        sys.exit(STOPPED)
-    if as_json:
-        click.echo(json.dumps([_became(one) for one in became], indent=1))
-    else:
-        _count(became, dry=dry)
-    sys.exit(1 if any(one.code for one in became) else 0)
-
-
-@quarantine.command("discard")
-@click.argument("items", nargs=-1)
-@agency_
-@line_
-@code_
-@by
-@because
-def discard(items: tuple[str, ...], agency: str, line: str, code: str, by: str, because: str) -> None:
-    r"""
-    Put on record that nothing is to come of ITEMS, or of all that are open of an agency and a code.
-
-    \b
-      hub quarantine discard 6f1c --by 'Ada Quill' --because 'The school sent the register again, without that row.'
-
-    From then on they are shown to nobody and not replayed. What it does not do: delete. Kafka removes no single record;
-    the sealed bytes go with the topic's retention, at most 30 days after they came. Where the same message is refused
-    once more, its sender insists, and it is open again.
-    """
-    from hub.quarantine import work  # noqa: PLC0415
-
-    why, wanted, number = _reason(by, because), _wanted(items, agency, line, code), 0
-    ward = _ward()
+        number = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise HubError(f"{out}: {error.strerror}; name a file that is not there yet") from None
     try:
-        for entry in work.discard(ward, wanted, why):
-            number += 1
-            until = ward.keeps_until(entry.item)
-            console.print(f"{entry.item.id}  {entry.item.by}: discarded; its sealed bytes go by {until:%Y-%m-%d}")
-    except KeyboardInterrupt:
-        click.echo("stopped: what is said above is done, and nothing else", err=True)
-        sys.exit(STOPPED)
-    console.print(f"{number} discarded")
+        with os.fdopen(number, "wb") as file:
+            yield file
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
 
 
-def _ward() -> Ward:
+def ward_of() -> Ward:
+    """The quarantine of the cluster; shows on a terminal how far it has read."""
     from hub.quarantine.ward import Ward  # noqa: PLC0415
 
     loaded, settings = sound(), Settings.read()
     return Ward(loaded, settings.keys(), bootstrap_of(settings), settings.kafka(), counting)
-
-
-def _inbox() -> Inbox:
-    from hub.store import engine  # noqa: PLC0415
-    from hub.store.inbox import Inbox  # noqa: PLC0415
-
-    settings = Settings.read()
-    return Inbox(engine(settings.database), settings.keys())
 
 
 def _read(ward: Ward, wanted: Wanted) -> list[Entry]:
@@ -268,38 +174,6 @@ def _told(ward: Ward) -> None:
         click.echo(f"{ward.unread} records of quarantine are no items of the hub's", err=True)
 
 
-def _reason(by: str, because: str) -> Reason:
-    from hub.reasons import reason  # noqa: PLC0415
-
-    return reason(by, because)
-
-
-def _second(why: Reason, second: str) -> str:
-    """A correction speaks in an agency's name: another person than who makes it must have agreed."""
-    from hub.approvals import different  # noqa: PLC0415
-    from hub.reasons import reason  # noqa: PLC0415
-
-    if not second:
-        raise click.UsageError("--with speaks in an agency's name: name with --second who agreed to the correction")
-    name, _ = reason(second, why.because)
-    if not different(why.by, name):
-        raise click.UsageError("--second: another person than --by")
-    return name
-
-
-def _wanted(items: Iterable[str], agency: str, line: str, code: str) -> Wanted:
-    from hub.quarantine.ward import Wanted  # noqa: PLC0415
-
-    named = tuple(items)
-    if named and (agency or line or code):
-        raise click.UsageError("name ITEMS, or --agency with --code, not both")
-    if not named and not (agency and code):
-        raise click.UsageError("name ITEMS, or --agency and --code for all such: see `hub quarantine list`")
-    if any(len(one) < 4 for one in named):
-        raise click.UsageError("write at least four characters of each id")
-    return Wanted(ids=named, agency=agency, line=line, code=code)
-
-
 def _said(ward: Ward, entry: Entry) -> dict[str, Any]:
     item, end = entry.item, entry.end
     return {"item": item.id, "topic": item.topic, "agency": item.agency, "line": item.line, "watch": item.watch,
@@ -309,15 +183,8 @@ def _said(ward: Ward, entry: Entry) -> dict[str, Any]:
             }  # fmt: skip
 
 
-def _became(one: Done) -> dict[str, Any]:
-    plan = one.plan
-    return {"item": plan.item.id, "replayed": one.done, "code": one.code, "place": plan.place, "mend": one.mend,
-            "counts": dict(plan.counts), "events": list(plan.events)}  # fmt: skip
+def reason_of(by: str, because: str) -> Reason:
+    """Who does it and why; raises NotAnswered where that is not said."""
+    from hub.reasons import reason  # noqa: PLC0415
 
-
-def _count(became: list[Done], *, dry: bool) -> None:
-    number = sum(not one.code for one in became)
-    left = len(became) - number
-    console.print(
-        f"{number} {'would be replayed' if dry else 'replayed'}, {left} not" + ("; nothing was done" if dry else "")
-    )
+    return reason(by, because)

@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from hub.envelope import Record
 from hub.handled import handled
 from hub.quarantine.clashes import NEWER, THERE, Clash, clashes
 from hub.quarantine.item import Item, opened
-from hub.quarantine.replay import Plan, plan, walled
+from hub.quarantine.replay import MOST_EVENTS, Plan, plan, walled
 from hub.quarantine.ward import Entry, History, NotDone, Wanted, Ward
 from hub.reasons import Reason
 from hub.store.inbox import Inbox
@@ -22,6 +23,8 @@ from hub.wall import holds
 TURN = "hub-quarantine.0"
 """One for all: whoever replays or discards ends the turn of whoever was at it."""
 MOST_AT_ONCE = 10_000
+TOGETHER = 200
+"""Items in one transaction: a commit takes milliseconds, and what follows a mend of ours can be thousands."""
 TWO = "quarantine.two-under-one-id"
 DOUBT = "quarantine.doubt"
 
@@ -77,10 +80,11 @@ def preview(
 
 def replay(
     ward: Ward, wanted: Wanted, why: Reason, inbox: Inbox | None = None, *, corrected: bytes | None = None,
-    second: str = "", even_so: bool = False,
+    second: str = "", even_so: bool = False, together: int = TOGETHER,
 ) -> Iterator[Done]:  # fmt: skip
     """
-    Take the open ones of *wanted* in again, each in one transaction with its audit; gives what became of each.
+    Take the open ones of *wanted* in again, each in one transaction with its audit, some *together*; gives what became
+    of each.
 
     The turn is taken first, then everything that was done is read to its end: an item is never replayed twice, whoever
     else is at it. *inbox* is the gateway's: whoever sends the very same again is answered as if it had been taken in
@@ -91,19 +95,46 @@ def replay(
     then is done, and nothing after it.
     """
     with Turn(ward.bootstrap, TURN, ward.extra) as turn:
-        for one, clash in _planned(ward, wanted, inbox, corrected, even_so):
-            item, at = one.item, datetime.now(UTC)
-            result = Done(one, clash, done=clash is None and not one.code)
-            audit = handled(
-                item.id, item.topic, "replayed" if result.done else "tried", why, at, item.seen,
-                events=one.events if result.done else (), counts=one.counts, code=result.code,
-                correction=one.correction, second=second,
-            )  # fmt: skip
-            turn.commit([*one.records, audit] if result.done else [audit])
-            if result.done and inbox is not None and one.sent is not None and one.answer is not None:
-                answer = json.dumps(one.answer._asdict())
-                inbox.settle(item.agency, item.line, one.sent.name, one.sent.content, answer, now=at)
-            yield result
+        for some in _some(_planned(ward, wanted, inbox, corrected, even_so), together):
+            at = datetime.now(UTC)
+            results = [Done(one, clash, done=clash is None and not one.code) for one, clash in some]
+            turn.commit([record for one in results for record in _written(one, why, at, second)])
+            for result in results:
+                if result.done and inbox is not None:
+                    _tell(inbox, result.plan, at)
+            yield from results
+
+
+def _some(planned: Iterator[tuple[Plan, Clash | None]], most: int) -> Iterator[list[tuple[Plan, Clash | None]]]:
+    """What goes in one transaction: at most so many items, and no more events than one item may have."""
+    some: list[tuple[Plan, Clash | None]] = []
+    events = 0
+    for one, clash in planned:
+        if some and (len(some) == most or events + len(one.records) > MOST_EVENTS):
+            yield some
+            some, events = [], 0
+        some.append((one, clash))
+        events += len(one.records)
+    if some:
+        yield some
+
+
+def _written(result: Done, why: Reason, at: datetime, second: str) -> Iterator[Record]:
+    """What goes onto topics of one item: its events, where it is replayed, and its audit."""
+    one, item = result.plan, result.plan.item
+    if result.done:
+        yield from one.records
+    yield handled(
+        item.id, item.topic, "replayed" if result.done else "tried", why, at, item.seen,
+        events=one.events if result.done else (), counts=one.counts, code=result.code, correction=one.correction,
+        second=second,
+    )  # fmt: skip
+
+
+def _tell(inbox: Inbox, one: Plan, at: datetime) -> None:
+    if one.sent is not None and one.answer is not None:
+        answer = json.dumps(one.answer._asdict())
+        inbox.settle(one.item.agency, one.item.line, one.sent.name, one.sent.content, answer, now=at)
 
 
 def discard(ward: Ward, wanted: Wanted, why: Reason) -> Iterator[Entry]:
@@ -114,10 +145,11 @@ def discard(ward: Ward, wanted: Wanted, why: Reason) -> Iterator[Entry]:
     Raises as `replay`.
     """
     with Turn(ward.bootstrap, TURN, ward.extra) as turn:
-        for entry in _open(ward, wanted, ward.settled(), boxes=False):
-            item = entry.item
-            turn.commit([handled(item.id, item.topic, "discarded", why, datetime.now(UTC), item.seen)])
-            yield entry
+        entries = _open(ward, wanted, ward.settled(), boxes=False)
+        for start in range(0, len(entries), TOGETHER):
+            some, at = entries[start : start + TOGETHER], datetime.now(UTC)
+            turn.commit([handled(of.item.id, of.item.topic, "discarded", why, at, of.item.seen) for of in some])
+            yield from some
 
 
 def _planned(

@@ -291,7 +291,7 @@ def test_of_two_at_once_the_later_takes_the_turn(town: Town, monkeypatch: pytest
     """The earlier did one, and is told that the rest is not its to do; each comes once."""
     sent = [town.referral() for _ in range(2)]
     items = [town.refused(monkeypatch, data) for data in sent]
-    earlier = work.replay(town.ward, Wanted(ids=tuple(items)), REASON)
+    earlier = work.replay(town.ward, Wanted(ids=tuple(items)), REASON, together=1)
     first = next(earlier)
     assert (first.plan.item.id, first.done) == (items[0], True)
 
@@ -440,14 +440,20 @@ def test_an_overview_counts_what_is_open(town: Town, monkeypatch: pytest.MonkeyP
     assert topology.quarantine_of("mash_front_door") in {one["topic"] for one in every}
 
 
-def test_nothing_is_shown_where_that_cannot_be_put_on_record(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No audit, no showing."""
+def test_nothing_is_shown_where_that_cannot_be_put_on_record(
+    town: Town, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No audit, no showing; no file is left behind, and none is overwritten."""
     item = town.refused(monkeypatch, town.referral(pers_surname="Telltale"))
     monkeypatch.setattr(work, "handled", lambda *_: Record("a-topic-that-is-not-there", None, b"", ()))
 
-    result = town.hub("show", item, *WHY)
+    result, there = town.hub("show", item, *WHY), tmp_path / "there"
+    there.touch()
+    for out in (tmp_path / "out", there, tmp_path / "no folder" / "out"):
+        assert town.hub("show", item, *WHY, "--out", str(out)).exit_code == 1
 
     assert (result.exit_code, "Telltale" in result.output) == (1, False)
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("there", b"")]
 
 
 def test_all_of_a_code_are_replayed_together_and_each_on_its_own(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

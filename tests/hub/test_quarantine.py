@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 from collections import namedtuple
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -239,6 +240,33 @@ def test_what_came_beside_others_is_not_what_its_sender_sends_again(gateway):
     gateway.say("schools", "attendance", REGISTER.encode())
 
     assert not papers_of(KEYS, gateway.items[0]).sent.alone
+
+
+def test_a_file_that_comes_again_whole_says_what_was_replayed_of_it_under_the_same_id(catalog, gateway, monkeypatch):
+    """Where all of it was refused its sender may send it again; recipients know what they have by the id."""
+    head, _, row, _ = REGISTER.split("\r\n")
+    data = "\r\n".join([head, row, row.replace("7001", "7002")]).encode()
+    assert gateway.say("schools", "attendance", data).refused == 2
+    found = mended(catalog, gateway.items[0], monkeypatch)
+
+    monkeypatch.setattr(schools, "_mark", lambda row, column: {"mark": "\\", "statistical_class": "attending"})
+    assert gateway.say("schools", "attendance", data).events == 2
+
+    first, second = gateway.events
+    assert found.events == (Envelope.from_headers(first.headers).id,)
+    assert found.records[0][:3] == first[:3]
+    assert Envelope.from_headers(second.headers).id not in found.events
+
+
+def test_nothing_of_what_lies_there_is_logged(catalog, gateway, caplog):
+    """Neither when it is kept, nor when it is read again, nor by any library."""
+    with caplog.at_level(logging.DEBUG):
+        gateway.say("schools", "attendance", REGISTER.replace("Ferrars", "Telltale").encode())
+        gateway.say("great_western_hospital", "adt", b"MSH|^~\\&|Telltale")
+        for item in gateway.items:
+            assert plan(catalog, KEYS, item, NOTHING).code
+
+    assert "Telltale" not in "".join(f"{one.getMessage()} {vars(one)}" for one in caplog.records)
 
 
 def event(catalog, **said) -> Record:
