@@ -22,9 +22,10 @@ from hub.stream import Event, Sensitivity
 
 # --- text -----------------------------------------------------------------------------------------------------
 
-# A line break ends a record in CSV and a segment in HL7; a bidirectional override shows a reader what is not there.
-_HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_HIDDEN_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# A line break ends a record in CSV and a segment in HL7; a bidirectional override shows a reader what is not there; the
+# last two are no characters at all, and no XML document may hold them.
+_HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
+_HIDDEN_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
 def _one_line(value: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date
 from typing import NamedTuple
 
 from connectors.cpis.layout import BIRTH, CHILD, CREATED, FILE, NHS_NUMBER, PLAN_DATE, PLANS, UNBORN, Figure, Part
@@ -19,8 +19,7 @@ from schemas.fields import nhs_number_check_digit_holds
 
 _ACTS = {f"{{{HL7V3}}}{template.act}": template for template in PLANS.values()}
 _SUBJECTS = {f"{{{HL7V3}}}{name}": name for name in (CHILD, UNBORN)}
-_DAYS = {PLAN_DATE: 12, BIRTH: 8, CREATED: 14}
-_FORMS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_DAYS = frozenset({PLAN_DATE, BIRTH, CREATED})
 
 
 class Fault(NamedTuple):
@@ -55,8 +54,8 @@ def _laid_out(element: Element, part: Part, above: tuple[str, ...]) -> Iterator[
     yield from _attributes(element, part, above)
     if part.text is None and (element.text or "").strip():
         yield Fault("cpis.text", _place(above), "take the text out")
-    elif part.text is not None:
-        yield from _figure(element.text or "", part.text, _place(above))
+    elif part.text is not None and (mend := _wrong(element.text or "", part.text)):
+        yield Fault(part.text.code, _place(above), mend)
     known = {one.tag: index for index, one in enumerate(part.parts)}
     counts: Counter[str] = Counter()
     latest = 0
@@ -83,22 +82,23 @@ def _laid_out(element: Element, part: Part, above: tuple[str, ...]) -> Iterator[
 
 
 def _attributes(element: Element, part: Part, above: tuple[str, ...]) -> Iterator[Fault]:
-    for name, figure in {**part.attributes, **part.may}.items():
-        said = element.get(name)
-        if said is not None:
-            yield from _figure(said, figure, f"{_place(above)}@{name}")
-        elif name in part.attributes:
+    said = dict(element.attrib)
+    for name in part.attributes:
+        if name not in said:
             yield Fault("cpis.missing", f"{_place(above)}@{name}", "write it: the layout asks for it")
-    for name in element.keys():  # noqa: SIM118  an element of lxml iterates over its children
-        if name not in part.attributes and name not in part.may:
+    for name, value in said.items():
+        figure = part.attributes.get(name) or part.may.get(name)
+        if figure is not None and (mend := _wrong(value, figure)):
+            yield Fault(figure.code, f"{_place(above)}@{name}", mend)
+        elif figure is None:
             yield Fault("cpis.prohibited", f"{_place(above)}@{name.rpartition('}')[2]}", "take it out")
 
 
-def _figure(value: str, figure: Figure, place: str) -> Iterator[Fault]:
+def _wrong(value: str, figure: Figure) -> str:
+    """How to mend a value that is not what it should be; empty where it is."""
     if not figure.form.fullmatch(value):
-        yield Fault(figure.code, place, figure.mend)
-    elif figure in _DAYS and _moment(value[: _DAYS[figure]]) is None:
-        yield Fault(figure.code, place, "write a day that the calendar has")
+        return figure.mend
+    return "" if figure not in _DAYS or _day(value[:8]) else "write a day that the calendar has"
 
 
 def _whole(file: Element) -> Iterator[Fault]:
@@ -188,11 +188,13 @@ def _has(record: Element, name: str) -> bool:
     return next(record.iter(f"{{{HL7V3}}}{name}"), None) is not None
 
 
-def _moment(digits: str) -> datetime | None:
+def _day(digits: str) -> bool:
+    """Whether the calendar has the day of eight digits; hours and minutes are told by their form alone."""
     try:
-        return datetime.strptime(digits, _FORMS[len(digits)])  # noqa: DTZ007  only whether there is such a day
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def _local(element: Element) -> str:

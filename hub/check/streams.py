@@ -93,6 +93,9 @@ def watch(watch: Watch, catalog: Catalog) -> Iterator[Finding]:
         name = getattr(watch, role)
         if unknown(name, catalog):
             yield Finding(place, 1, f"{role}: no stream {name!r}", near(name, catalog.streams))
+    if watch.on in _led_to(watch.emits, catalog):
+        what = f"what it emits on {watch.emits} leads back to {watch.on}, and so round for ever"
+        yield Finding(place, 1, what, "emit a stream from which no watch comes back to it")
     kinds = [
         {path.rpartition(".")[2] for path in catalog.streams[name].key} & NATIONAL
         for name in (watch.keeps, watch.on)
@@ -101,3 +104,12 @@ def watch(watch: Watch, catalog: Catalog) -> Iterator[Finding]:
     if len(kinds) == 2 and not kinds[0] & kinds[1]:
         what = f"{watch.keeps} and {watch.on} are keyed by different identifiers"
         yield Finding(place, 1, what, "join streams whose keys name the subject by the same national one")
+
+
+def _led_to(stream: str, catalog: Catalog) -> set[str]:
+    """The streams that *stream* leads to, itself among them: judging one, a watch emits another."""
+    found, ahead = set[str](), {stream}
+    while ahead:
+        found |= ahead
+        ahead = {watch.emits for watch in catalog.watches.values() if watch.on in ahead} - found
+    return found

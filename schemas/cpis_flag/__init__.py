@@ -15,6 +15,9 @@ from pydantic_core import PydanticCustomError
 from hub.stream import Event, Sensitivity, Stream
 from schemas.fields import Authority, Day, LocalId, Moment, Name, NhsNumber, ProtectionPlan
 
+LAST_YEAR = 2099
+"""The last year that a date of an upload can have (TS.NHS.DateType1)."""
+
 
 class Subject(Event):
     """Who is flagged: the child, or the mother of the unborn child (DCB1609 Child and UnbornChild)."""
@@ -55,6 +58,11 @@ class FlagChanged(Event):
             raise PydanticCustomError("ended_before_it_started", "the end lies before the start")
         if self.plan == "unborn_child_protection" and self.ended is None:
             raise PydanticCustomError("unborn_without_end", "an unborn child's plan must say when it ends")
+        moments = (one for one in (self.started, self.ended, self.deleted) if one is not None)
+        if max(self.subject.born.year, *(one.year for one in moments)) > LAST_YEAR:
+            raise PydanticCustomError(
+                "beyond_the_standard", "CP-IS writes years up to 2099; leave out what is not known"
+            )
         return self
 
 

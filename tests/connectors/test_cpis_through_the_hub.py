@@ -101,10 +101,11 @@ def test_a_number_that_nobody_can_follow_becomes_the_case_systems_work(hub, new)
     assert json.loads(told.body)["new"] == new
 
 
-def test_no_flag_follows_a_child_who_was_adopted(hub):
-    """The order closed the old number: what names it does not come in, and nothing of it is kept."""
+@pytest.mark.parametrize("closed", [{"nhs_number": OLD}, {"case_id": "900001"}])
+def test_no_flag_follows_a_child_who_was_adopted(closed, hub):
+    """The order closed the old number, or the case's: what names it does not come in, and nothing of it is kept."""
     status = hub._folder / "status.json"
-    status.write_text(json.dumps({"id": "1", "nhs_number": OLD, "adopted": "2026-07-01"}), encoding="utf-8")
+    status.write_text(json.dumps({"id": "1", "adopted": "2026-07-01"} | closed), encoding="utf-8")
     hub.flags()
     hub.once.give(status, "social_care", "sharing_status")
 

@@ -1017,6 +1017,18 @@ def test_a_watch_over_streams_that_have_no_key_in_common_is_told(catalog):
     ]
 
 
+@pytest.mark.parametrize("emits", ["nhs_number_change", "hospital_attendance"])
+def test_a_watch_whose_events_come_back_to_it_is_told(emits, catalog):
+    """At once, or by way of another watch; to emit what it only keeps is sound."""
+    loop = replace(catalog.watches["cpis-number"], emits=emits)
+    back = replace(catalog.watches["cpis"], emits="nhs_number_change")
+
+    told = [str(one) for one in check.faults(replace(catalog, watches={"loop": loop, "back": back}))]
+
+    assert any(f"what it emits on {emits} leads back to nhs_number_change" in one for one in told), told
+    assert not any("leads back" in str(one) for one in check.faults(catalog))
+
+
 def test_a_hub_does_not_start_on_what_it_would_trip_over(house):
     """`sound` raises with every finding; an agreement that ended is no such thing, since it only withholds."""
     house.edit(SCHOOLS, "expires: 2027-08-31", "expires: 2020-01-01")

@@ -232,7 +232,7 @@ def test_text_has_an_end(kind: Any, longest: int) -> None:
     assert refusal(kind, "") == "string_too_short"
 
 
-@pytest.mark.parametrize("hidden", ["\x00", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\u2066"])
+@pytest.mark.parametrize("hidden", ["\x00", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\ufffe"])
 @pytest.mark.parametrize("kind", [Name, Words, Narrative, LocalId, Code])
 def test_hidden_characters_are_refused(kind: Any, hidden: str) -> None:
     """Control characters and bidirectional overrides never travel."""
