@@ -11,6 +11,7 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.fhirresourcemodel import FHIRResourceModel
 from fhir.resources.R4B.messageheader import MessageHeader, MessageHeaderSource
 from fhir.resources.R4B.meta import Meta
+from fhir.resources.R4B.reference import Reference
 
 from connectors.great_western_hospital import patient_flag
 from hub.errors import NotUnderstood
@@ -60,6 +61,7 @@ def hospital_alert_as_fhir(letter: Letter) -> Bundle:
         id=fhir.own_id(header),
         meta=Meta(profile=[f"{patient_flag.UK_CORE}MessageHeader"]),
         eventCoding=fhir.coding(*patient_flag.CPIS_FLAG),
+        sender=alert.sender,
         source=MessageHeaderSource(
             name="Children's services sharing hub", endpoint=fhir.urn(letter.envelope.source, "endpoint")
         ),
@@ -143,6 +145,12 @@ class _Alert(NamedTuple):
     plans: list[Mapping[str, Any]]
     call: str | None
     as_of: datetime
+
+    @property
+    def sender(self) -> Reference | None:
+        """The authority whose record it is, where all plans are of one."""
+        said = {(one.get("ods_code"), one.get("name")) for plan in self.plans if (one := plan.get("authority"))}
+        return fhir.organisation(*said.pop()) if len(said) == 1 and (None, None) not in said else None
 
     @classmethod
     def of(cls, letter: Letter) -> _Alert:

@@ -54,6 +54,19 @@ def resources(bundle: Bundle, kind: str) -> list[dict[str, Any]]:
     return [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == kind]
 
 
+def test_the_header_says_whose_record_it_is() -> None:
+    """The authority by its ODS code, where all plans are of one; of two nobody could say which."""
+    (head,) = resources(hospital_alert_as_fhir(letter()), "MessageHeader")
+    assert head["sender"]["identifier"] == {
+        "system": "https://fhir.nhs.uk/Id/ods-organization-code",
+        "value": "XZZ",
+    }
+    other = {**PLAN, "authority": {**AUTHORITY, "ods_code": "XYY"}}
+    for plans in ([PLAN, other], [{**PLAN, "authority": {"office_phone": "01632960101"}}]):
+        (head,) = resources(hospital_alert_as_fhir(letter(plans=plans)), "MessageHeader")
+        assert "sender" not in head
+
+
 def reread(data: bytes) -> hl7.Message:
     (item,) = hl7.parse(data, SAYING)
     assert isinstance(item.message, hl7.Message)

@@ -85,6 +85,21 @@ def test_a_fifth_encoding_character_is_no_fault():
     assert (message["MSH-2"], message["PID-5.2"]) == ("^~\\&#", "Zo#")
 
 
+@pytest.mark.parametrize(
+    ("raw", "charset"),
+    [
+        (b'MSH|^~\\&#|A|B|C|D|2026||ADT^A04|M1|P|2.7\rPID|||1~2~""||Zo\xeb\\S\\\rZUK|1^^|&x\r\rZ9A|', "iso-8859-1"),
+        (b"MSH|^~\\&|A|B|C|D|2026||ADT^A04|M1|P|2.4||||||UNICODE\nPID|||1||Zo\xc3\xab \\X0D\\\\Zq\\\nZU1|a", "ascii"),
+    ],
+)
+def test_the_bytes_are_kept_as_they_came(raw, charset):
+    """Whatever they mean: Z-segments, repetitions, escapes, empty fields and line ends too."""
+    saying = SAYING.model_copy(update={"charset": charset})
+    (item,) = hl7.parse(raw, saying)
+    assert item.raw == item.message.raw == raw
+    assert item.message["PID-5"].startswith("Zoë")
+
+
 def test_segments_that_no_standard_knows_are_kept():
     """Z-segments are there for who knows them, all of them and in order."""
     message = read(header(), "ZU1|1|x", "PID|||7", "ZU1|2|y")

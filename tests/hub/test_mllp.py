@@ -16,14 +16,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
 
+from hub.catalog import folder_of
 from hub.errors import Refused, TransportError
 from hub.formats import hl7
+from hub.intake import Intake
+from hub.store.inbox import Inbox
 from hub.transports import Answer, Delivery
+from hub.transports.memory import MemoryLog
 from hub.transports.mllp import MllpSink, MllpSource
 from hub.transports.mllp_framing import LONGEST_FRAME, MOST_GARBAGE, Framer
 
 HOST = "127.0.0.1"
+ARRIVAL = folder_of("connectors") / "great_western_hospital/examples/adt/arrived_in_the_emergency_department.hl7"
 
 
 def awaited(test):
@@ -252,6 +259,35 @@ async def test_an_acknowledgement_that_strays_in_is_not_answered():
     async with listening(Gateway()) as source, calling(source.port) as sender:
         sender.send(framed(stray) + framed(message("M2")))
         assert (await sender.answer())["MSA-2"] == "M2"
+
+
+@awaited
+async def test_the_real_intake_answers_a_duplicate_alike_and_alarms_of_another(catalog, keys, caplog):
+    """
+    From the socket to the topics: an arrival is taken once however often it is sent, and answered alike.
+
+    Other content under its id is an error to the sender, lies in quarantine as it came, and is an error line.
+    """
+    arrival = ARRIVAL.read_bytes().rstrip(b"\r")
+    other = arrival.replace(b"20190514", b"20180514")
+    log = MemoryLog()
+    store = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    intake = Intake(catalog, keys, log.commit, Inbox(store, keys))
+    caplog.set_level(logging.INFO, "hub")
+    async with listening(intake.receive) as source, calling(source.port) as sender:
+        said = []
+        for frame in (arrival, arrival, other, arrival):
+            sender.send(framed(frame))
+            answer = await sender.answer()
+            said.append((answer["MSA-1"], answer["MSA-3"].partition(" ")[0], answer.control_id))
+    store.dispose()
+    assert [one[:2] for one in said] == [("AA", ""), ("AA", ""), ("AE", "id.used-before"), ("AA", "")]
+    assert said[0] == said[1] == said[3]
+    assert len(log.topics["hospital-attendance.v1"]) == 1
+    (kept,) = log.topics["quarantine.great-western-hospital"]
+    assert keys.unseal("quarantine", kept.value, kept.key.decode()) == other
+    alarms = [record.hub_keys["code"] for record in caplog.records if record.levelno == logging.ERROR]
+    assert alarms == ["id.used-before"]
 
 
 @awaited
