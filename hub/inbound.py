@@ -126,13 +126,16 @@ def read(line: Line, data: bytes, keys: Keys, *, whole: str | None = None) -> It
 
 def _misplaced(line: Line, data: bytes) -> Unreadable | None:
     """What to say of a file that is not of *line* but of another of the agency's, or that nobody here needs at all."""
-    have = formats.heading(data, line.agency.says[line.name])
+    saying = line.agency.says[line.name]
+    have = formats.heading(data, saying)
+    own = sum(column.casefold() in have for column in saying.columns)  # the more of these, the more it is this line's
     others = {name: one.columns for name, one in line.agency.says.items() if one.format == "csv" and one.columns}
     for files, code, mend in (
         (others, "csv.other-line", "put it into the folder of that line"),
         (line.agency.unneeded, NOT_NEEDED, "nobody here needs this file: do not send it; it is not kept"),
     ):
-        fitting = [name for name, columns in files.items() if have >= {column.casefold() for column in columns}]
+        whole = [name for name, columns in files.items() if have >= {column.casefold() for column in columns}]
+        fitting = [name for name in whole if len(files[name]) > own]
         if fitting:
             return Unreadable(code, max(fitting, key=lambda name: len(files[name])), mend)
     return None

@@ -19,7 +19,8 @@ _TRUTH = {"y": True, "yes": True, "true": True, "t": True, "1": True, "1.0": Tru
     "n": False, "no": False, "false": False, "f": False, "0": False, "0.0": False,
 }  # fmt: skip
 _SERIAL = re.compile(r"[1-9]\d{4}(?:\.\d+)?", re.ASCII)
-_SHORTENED = re.compile(r"[+-]?\d(?:\.\d+)?E[+-]?\d{1,3}", re.ASCII | re.IGNORECASE)
+# With a sign or a point: 7E1 is a form of year 7.
+_SHORTENED = re.compile(r"[+-]?\d(?:(?:\.\d+)?E[+-]|\.\d+E)\d{1,3}", re.ASCII | re.IGNORECASE)
 _WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?", re.ASCII)
 
 

@@ -147,6 +147,13 @@ def test_no_list_of_a_school_opens_the_seal(catalog, keys, public_data, now):
     assert sealed == {"restricted": sum(events for _, events, *_ in [*CLASS_LISTS.values(), *COHORT_LISTS.values()])}
 
 
+def test_a_list_that_lacks_a_column_is_told_which_and_not_to_go_elsewhere(catalog, keys):
+    """A cohort list without its postcodes has all that a class list needs, and is a cohort list all the same."""
+    heading = b"CHILD_FIRST_NAME,CHILD_LAST_NAME,CHILD_DATE_OF_BIRTH,CHILD_SCHOOL_URN\r\n"
+    (refusal,) = read(catalog.line("schools", "cohort_lists"), heading + b"Ada,Sampler,04/11/2013,990001\r\n", keys)
+    assert (refusal.code, refusal.place) == ("csv.column-missing", "CHILD_POSTCODE")
+
+
 def test_nothing_of_a_refused_row_is_in_the_refusal(catalog, keys):
     """A refusal tells code, place and what to do; what was written stays in the quarantined bytes."""
     heading = b"CHILD_FIRST_NAME,CHILD_LAST_NAME,CHILD_DATE_OF_BIRTH\r\n"

@@ -615,6 +615,24 @@ BROKEN = [
         ],
     ),
     Broken(
+        "xml_in_a_spreadsheet", "connectors/schools/agency.yaml",
+        old="- {format: xml, by: sftp, batch: 50, numbered: true}",
+        new="- {format: xml, by: sftp, batch: 50, numbered: true, opened_in: machine}",
+        at="  pupil_in_care:",
+        told=[
+            "{place}:{line}: hears.pupil_in_care.opened_in: only CSV is opened in spreadsheets → take it out",
+        ],
+    ),
+    Broken(
+        "file_that_nothing_tells", "connectors/social_care/agency.yaml",
+        old="  SSDA903 oc3: [CHILD, DOB, IN_TOUCH, ACTIV, ACCOM]",
+        new="  SSDA903 oc3: []",
+        at="SSDA903 oc3",
+        told=[
+            "{place}:{line}: unneeded.SSDA903 oc3: Tuple should have at least 1 item after validation, not 0 → mend the value",
+        ],
+    ),
+    Broken(
         "agency_without_a_name", "connectors/mash_health/agency.yaml",
         old="name: Swindon MASH health partners\n",
         new="",

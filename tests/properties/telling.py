@@ -34,7 +34,10 @@ class Told:
     def __init__(self, catalog: Catalog, agency: str, stream: Stream) -> None:
         self.stream, self.grant = stream, catalog.policies[agency].hears[stream.name]
         self.addressed_by = catalog.agencies[agency].hears[stream.name].addressed_by
-        alone = dataclasses.replace(catalog, policies={agency: catalog.policies[agency]})
+        live = catalog.agencies[agency].model_copy(update={"status": "live"})  # also one whose trial is still to end
+        alone = dataclasses.replace(
+            catalog, policies={agency: catalog.policies[agency]}, agencies={**catalog.agencies, agency: live}
+        )
         self._desk = Desk(alone, stream, Keys(b"a secret for tests, of 32 bytes."))
         whole = schema_of(stream)
         self._codec = Codec(catalog.id_of(stream.topic, whole), bare(whole))
