@@ -23,6 +23,7 @@ lint: .venv/ready ## Style, types, import directions, the catalog, and whether d
 bench: .venv/ready ## Measurements, each as a ratio against a baseline in the same run.
 	@$(RUN) -m tests.bench.hl7
 	@$(RUN) -m tests.bench.relay
+	@$(RUN) -m tests.bench.arrival
 
 prove: .venv/ready ## The campaigns too long for `make test`: the same tests with larger counts, and defects seeded into the gate.
 	@HUB_PROVE=1 $(RUN) -m pytest tests/properties tests/broker tests/flow --timeout=3600

@@ -135,6 +135,8 @@ def letters(catalog: Catalog, found: Preview, keys: Keys) -> list[Delivered]:
 
 def readable(catalog: Catalog, one: Delivered) -> str:
     """A delivery as text for a terminal: Avro as JSON, HL7 a segment to a line, and nothing that moves the cursor."""
+    if one.fault:
+        return f"not rendered: {one.fault}; a courier would park it"
     if one.door.format == "avro":
         return json.dumps(catalog.lock.codec(one.body).decode(one.body), indent=2, ensure_ascii=False, default=str)
     text = one.body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")

@@ -23,6 +23,7 @@ def check(catalog: Catalog, today: date) -> list[Finding]:
     findings += notice.sections(catalog)
     for agency in catalog.agencies.values():
         findings += agencies.examples(agency, catalog)
+        findings += agencies.unwritten(agency)
     for key, policy in catalog.policies.items():
         findings += _end(key, policy, catalog, today)
     return _in_order(findings)
@@ -38,7 +39,6 @@ def faults(catalog: Catalog) -> list[Finding]:
     for agency in catalog.agencies.values():
         findings += agencies.agency(agency, catalog)
         findings += agencies.functions(agency, catalog)
-        findings += agencies.unwritten(agency)
     for place, document in catalog.documents.items():
         if place.endswith("/policy.yaml"):
             findings += grants.policy(place.split("/")[1], document, catalog)

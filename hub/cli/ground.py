@@ -59,6 +59,8 @@ def main() -> None:
     Begin with:
       hub check                     is everything that is written here sound?
       hub run --once FILES…         what would each agency receive of these files? (no Kafka needed)
+      hub try AGENCY/LINE FILE      what becomes of this one message, each step from bytes to bytes?
+      hub connect AGENCY            is the partner's door open, and if not, why?
       hub policy diff               what would my change of a policy newly disclose, and to whom?
       hub kafka up                  a real Apache Kafka on this machine
       hub run                       carry: gateway, relay, watches, couriers and canaries, until Ctrl-C

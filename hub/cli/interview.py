@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from hub.catalog import Catalog
 from hub.check.agencies import LISTENED_ON, READ
-from hub.cli import asking
+from hub.cli import agreement, asking
 from hub.errors import HubError
 from hub.new import first, suggesting
 from hub.new.plan import CHARSETS, Heard, Line, Plan, named
@@ -34,13 +33,6 @@ ROADS = {
     "mesh": "files by the NHS's MESH, from mailbox to mailbox",
     "kafka": "they read a topic of the hub's Kafka themselves",
 }
-GATES = {
-    "statute": "a duty or power to share, which is cited",
-    "consent": "only while the family has agreed",
-    "contact-stage": "MASH partners, at the point of contact, with consent or a recorded override",
-    "significant-harm": "only by a recorded decision with reason, author and time",
-    "opt-out": "unless the family opted out",
-}
 NO_ROAD = {"mllp": ("csv", "xml", "json", "fhir", "avro"), "kafka": ("csv", "xml", "hl7", "fhir")}
 _EMAIL = re.compile(r"\S+@\S+\.\S+")
 
@@ -60,7 +52,7 @@ def plan(catalog: Catalog, key: str) -> Plan:
     click.echo("\nThe agreement. What it does not name is not heard.")
     reference = asking.text("Its reference, such as ISA-2026-011")
     expires = asking.day("Its last day (YYYY-MM-DD)")
-    granted = tuple(_granted(catalog, one) for one in hears)
+    granted = tuple(agreement.granted(catalog, one) for one in hears)
     return replace(found, hears=granted, agreement=reference, expires=expires)
 
 
@@ -70,14 +62,8 @@ def _email(said: str) -> str:
     return said
 
 
-def sentence(stream: Stream) -> str:
-    """What a stream is, in the first sentence of its module."""
-    text = " ".join((sys.modules[stream.event.__module__].__doc__ or "").split())
-    return text.partition(". ")[0].partition(": ")[2] or text.partition(". ")[0]
-
-
 def _streams(catalog: Catalog) -> Mapping[str, str]:
-    return {stream.name: sentence(stream) for stream in catalog.streams.values()}
+    return {stream.name: agreement.sentence(stream) for stream in catalog.streams.values()}
 
 
 def _lines(catalog: Catalog) -> Iterator[Line]:
@@ -214,53 +200,3 @@ def _family(stream: Stream) -> str:
         return ""
     facts = {fact.name: fact.sentence for fact in suggesting.leaves(stream) if fact.kind is str}
     return asking.one("Which field says whose message it is?", facts)
-
-
-def _granted(catalog: Catalog, heard: Heard) -> Heard:
-    """*heard* with what the agreement says of it."""
-    stream = catalog.streams[heard.stream]
-    click.echo(f"\n{heard.stream}: {sentence(stream)}")
-    because = asking.text("Why does it need this, in a sentence that a parent can read", valid=_sentence)
-    listed = suggesting.sections(catalog, heard.stream)
-    flows = catalog.notice.sections if catalog.notice is not None else {}
-    notice = asking.one(
-        "On which section of the privacy notice does it rest?",
-        {one: f"({heard.stream} flows under it)" if heard.stream in flows[one].streams else "" for one in listed},
-    )
-    ground = suggesting.ground(catalog, heard.stream)
-    click.echo("\nThe ground" + (", by default as others hear the same:" if ground is not None else ":"))
-    article6 = asking.one("UK GDPR article 6(1)", {"c": "legal obligation", "d": "vital interests", "e": "public task"},
-                          ground.article6 if ground is not None else "e")  # fmt: skip
-    nine = (ground.article9 if ground is not None else None) or asking.NONE
-    article9 = asking.text("UK GDPR article 9(2), b c g h i or j; - for none", default=nine, valid=_article9)
-    schedule1 = asking.text("Data Protection Act 2018, Schedule 1, paragraph; - for none",
-                            default=str((ground.schedule1 if ground is not None else None) or asking.NONE),
-                            valid=_paragraph)  # fmt: skip
-    statute = asking.text("The Act and its section", default=ground.statute if ground is not None else None)
-    gate = asking.one("Which promise must hold for each event?", GATES, suggesting.gate(catalog, heard.stream))
-    facts = {fact.name: f"{fact.sentence} ({fact.sensitivity or 'open'})"
-             for fact in stream.facts() if fact.record is None}  # fmt: skip
-    least = suggesting.least(stream, heard.columns.values(), heard.addressed_by)
-    fields = asking.some("Which fields does the agreement name? As few as will do.", facts, {"least": least})
-    return replace(
-        heard, because=because, notice=notice, article6=article6, article9=article9.strip(asking.NONE),
-        schedule1=int(schedule1) if schedule1.isdigit() else 0, statute=statute, gate=gate, fields=fields,
-    )  # fmt: skip
-
-
-def _sentence(said: str) -> str:
-    if len(said) < 12:
-        raise HubError("write a whole sentence")
-    return said
-
-
-def _article9(said: str) -> str:
-    if said not in (asking.NONE, *"bcghij"):
-        raise HubError("write b, c, g, h, i, j, or - for none")
-    return said
-
-
-def _paragraph(said: str) -> str:
-    if said != asking.NONE and not (said.isascii() and said.isdigit() and 1 <= int(said) <= 37):
-        raise HubError("write a number from 1 to 37, or - for none")
-    return said

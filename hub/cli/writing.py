@@ -158,7 +158,8 @@ def _next(name: str) -> None:
     """What is left to be done, in the order in which to do it."""
     from hub import catalog, check  # noqa: PLC0415
 
-    findings = [one for one in check.faults(catalog.look()) if one.place.startswith(f"connectors/{name}/")]
+    today = datetime.now(UTC).date()
+    findings = [one for one in check.check(catalog.look(), today) if one.place.startswith(f"connectors/{name}/")]
     click.echo("\nWhat to do next:")
     if findings:
         click.echo(f"  1. write what is still open, {len(findings)} places:")

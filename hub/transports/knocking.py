@@ -94,7 +94,7 @@ async def _shaken(
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(
-                address, port, ssl=context, server_hostname=host, ssl_handshake_timeout=seconds
+                address, port, ssl=context, server_hostname=host, ssl_handshake_timeout=seconds + 1.0
             )
     except ssl.SSLCertVerificationError as error:
         raise _distrusted(error, host, await _shown(host, address, port, seconds), reached) from None

@@ -125,7 +125,7 @@ def main(count: int, wanted: list[str]) -> int:
     print(HEAD, flush=True)
     for name, parser in parsers.items():
         if not wanted or any(one in name for one in wanted):
-            outcomes.append(run(parser, range(count)))
+            outcomes.append(run(parser(), range(count)))
             print(outcomes[-1].row(), flush=True)
     faults = [f"{one.parser}: {fault}" for one in outcomes for fault in one.faults]
     print("\n".join([*faults[:200], f"{len(faults)} faults"]))

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal, NamedTuple
 
 from hub import formats
@@ -54,14 +55,19 @@ class Parser:
     end: Callable[[], Awaitable[None]] = field(default=lambda: asyncio.sleep(0))
 
 
-def every(catalog: Catalog) -> dict[str, Parser]:
-    """By name: each line of each agency, each format that no line speaks, events on topics, frames, and answers."""
-    lines = [(agency.key, line) for agency in catalog.agencies.values() for line in agency.says]
-    found = [_line(catalog, agency, line) for agency, line in lines]
-    spoken = {saying.format for agency in catalog.agencies.values() for saying in agency.says.values()}
-    found += [_format(name) for name in ("xml",) if name not in spoken]
-    found += [_records(catalog), _frames(catalog), _outcomes()]
-    return {one.name: one for one in found}
+def every(catalog: Catalog) -> dict[str, Callable[[], Parser]]:
+    """By name, to be made: each line of each agency, a format that no line speaks, records, frames, and answers."""
+    found: dict[str, Callable[[], Parser]] = {}
+    for agency in catalog.agencies.values():
+        for line, saying in agency.says.items():
+            found[f"{saying.format} {agency.key}/{line}"] = partial(_line, catalog, agency.key, line)
+    if not any(name.startswith("xml ") for name in found):
+        found["xml"] = partial(_format, "xml")
+    return found | {
+        "avro": partial(_records, catalog),
+        "mllp framing": partial(_frames, catalog),
+        "fhir answer": _outcomes,
+    }
 
 
 class _Inbox(MemoryInbox):

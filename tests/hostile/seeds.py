@@ -86,12 +86,18 @@ def planted(data: bytes, number: int) -> bytes:
 
     def other(match: re.Match[bytes]) -> bytes:
         nonlocal count
-        if match[0].decode().lower() in vocabulary():
+        if match[0].decode().lower() in _words():
             return match[0]
         count += 1
         return CANARIES[count % len(CANARIES)] if count % 2 else match[0]
 
     return _WORD.sub(other, data)
+
+
+@lru_cache(maxsize=1)
+def _words() -> frozenset[str]:
+    """The words of what the hub says of itself."""
+    return frozenset(re.findall(r"[a-z]{5,}", vocabulary()))
 
 
 @lru_cache(maxsize=1)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,6 +36,8 @@ from hub.transports.files import FolderSink
 from hub.transports.https import HttpsSink
 from hub.transports.mllp import MllpSink
 from hub.transports.tls import client_context
+from tests.conftest import ROOT
+from tests.flow.partners import MllpPartner
 from tests.hub.authority import Authority
 
 HOSPITAL, ALERT = "great_western_hospital", "hospital_alert"
@@ -267,6 +272,18 @@ def test_what_speaks_no_tls_is_told(catalog, authority):
     assert failed(asyncio.run(go())).code in ("tls.none", "tls.version")
 
 
+def test_a_listener_that_never_shakes_hands_is_not_waited_for_long(catalog, authority):
+    """It takes the connection and says nothing of TLS."""
+
+    async def go() -> list[Step]:
+        async with listener(silent) as port:
+            return await connecting.reached(MllpSink("127.0.0.1", port, client_context(authority.ca), LITTLE))
+
+    steps = asyncio.run(go())
+    assert [step.name for step in steps] == ["connection", "TLS"]
+    assert failed(steps).code == "tls.timeout"
+
+
 async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Takes everything and answers nothing."""
     while await reader.read(1024):
@@ -469,6 +486,38 @@ def test_the_verb_answers_programs(connect):
 
     assert (way["verb"], way["name"], way["by"]) == ("hears", "school_attendance", "files")
     assert {step["ok"] for step in way["steps"]} == {True, None}
+
+
+@pytest.mark.parametrize(("answer", "sent"), [(b"y\r", 1), (b"n\r", 0)])
+def test_on_a_terminal_it_asks_before_it_sends(answer, sent, tmp_path):
+    """A pseudo-terminal, and an integration engine on a real socket."""
+    engine = MllpPartner()
+    ours, theirs = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")} | {
+        "PYTHONPATH": str(ROOT),
+        "HUB_STATE": str(tmp_path / "state"),
+        "HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_DOOR": "mllp",
+        "HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_PORT": str(engine.port),
+    }
+    command = [sys.executable, "-m", "hub", "connect", HOSPITAL, ALERT]
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, **streams)
+    os.close(theirs)
+    try:
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(ours, 4096)
+        os.write(ours, answer)
+        while b"not sent" not in said and b"acknowledges our message id" not in said:
+            said += os.read(ours, 4096)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+        engine.close()
+    assert len(engine.taken) == sent
+    assert all(b"|T|2.4|" in one.message for one in engine.taken)
 
 
 @pytest.mark.parametrize(("words", "said"), [(("school",), "did you mean 'schools'?"),

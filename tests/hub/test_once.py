@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hub import once
 from hub.agency import Door
 from hub.catalog import folder_of
-from hub.errors import CatalogError
+from hub.errors import CatalogError, NotUnderstood
 from hub.once import Delivered, Once, Outcome, line_of, write
 
 CONNECTORS = folder_of("connectors")
@@ -56,6 +57,26 @@ def test_a_child_of_whom_nothing_is_known_is_told_to_nobody(hub):
         ("great_western_hospital", "hospital_alert", "where.verdict"): 1,
         ("social_worker", "hospital_alert", "where.verdict"): 1,
     }
+
+
+def test_one_that_cannot_be_rendered_stops_no_other_and_says_why(hub, monkeypatch, tmp_path):
+    """As a courier parks it: the code, and nothing of what was to be sent; no file is written for it."""
+    whole = once.render
+
+    def breaking(catalog, stream, agency, *rest):
+        if agency.key == "great_western_hospital":
+            raise NotUnderstood("no-age", "as_of", "say how recent it is")
+        return whole(catalog, stream, agency, *rest)
+
+    monkeypatch.setattr(once, "render", breaking)
+    outcome = carry(hub, FLAG, ARRIVAL)
+    write(outcome, tmp_path)
+
+    assert {one.agency: (one.fault, one.body != b"") for one in outcome.delivered} == {
+        "great_western_hospital": ("render.no-age", False),
+        "social_worker": ("", True),
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["social_worker"]
 
 
 def test_a_flag_that_comes_after_the_arrival_changes_no_verdict(hub):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from hub import catalog as catalogs
 from hub.catalog import folder_of
 from hub.cli import main, trying
 from hub.trying.visible import shown
@@ -117,6 +118,42 @@ def test_every_rule_that_withholds_is_one_of_the_questions(path, tried):
 
     assert [one["what"] for one in decision["asked"] if one["passed"] is False] != ["the decision itself"]
     assert decision["released"] == all(one["passed"] for one in decision["asked"])
+
+
+LINES = [(agency.key, line) for agency in catalogs.look().agencies.values() for line in agency.says]
+HEARD = [(agency.key, stream) for agency in catalogs.look().agencies.values() for stream in agency.hears]
+
+
+@pytest.mark.parametrize(("agency", "line"), LINES, ids=str)
+def test_what_is_tried_is_understood_as_the_examples_of_its_line_say(agency, line, tried):
+    """The first that is understood, and the first that is refused, of each line of each agency."""
+    folder = CONNECTORS / agency / "examples" / line
+    form = catalogs.look().agencies[agency].says[line].format
+    for kind in ("events", "refused"):
+        verdict = min(folder.glob(f"*.{kind}.json"))
+        said = verdict.with_name(verdict.name.replace(f".{kind}.json", f".{form}"))
+        found = parsed(tried(f"{agency}/{line}", said, "--json", "--at", "2026-09-15"))
+        outcomes = found["said"]["outcomes"]
+        if kind == "refused":
+            wanted = json.loads(verdict.read_bytes())
+            assert wanted["code"] in {one.get("code") for one in outcomes} or found["said"]["messages"] > 1
+        elif found["said"]["messages"] == 1:
+            wanted = [one["stream"] for one in json.loads(verdict.read_bytes()) if "stream" in one]
+            assert [one["stream"] for one in outcomes if one["came"] == "event"] == wanted
+            assert {one["stream"] for one in found["events"]} >= set(wanted)
+
+
+@pytest.mark.parametrize(("agency", "stream"), HEARD, ids=str)
+def test_what_leaves_is_laid_out_for_every_door(agency, stream, tried):
+    """The first example of each stream that each agency hears, by each road it takes it."""
+    folder = CONNECTORS / agency / "examples" / stream
+    event = next(one for one in sorted(folder.glob("*.event.json"))
+                 if not one.with_name(one.name.replace(".event.", ".withheld.")).exists()
+                 and not one.with_name(one.name.replace(".event.", ".standing.")).exists())  # fmt: skip
+    for door in catalogs.look().agencies[agency].hears[stream].doors:
+        result = tried(agency, event, "--stream", stream, "--at", "2026-09-15", "--door", door.by)
+        assert result.exit_code == 0, result.output
+        assert f"{stream} as {door.format} by {door.by}" in result.output
 
 
 def test_one_message_of_many_is_tried_alone(tried, tmp_path_factory):
