@@ -163,9 +163,10 @@ class HttpsSink:
     """
     An agency's own HTTPS address: each delivery is posted with its message id as Idempotency-Key.
 
-    `{address}` in *url* stands for the one of a family of like recipients. 2xx is the acknowledgement, and for FHIR
-    only where no OperationOutcome or message response in the answer says otherwise. 408, 425, 429, 5xx, time-outs
-    and broken connections are tried again, and not before what Retry-After asks (five minutes at most); everything
+    `{address}` in *url* stands for the one of a family of like recipients. 2xx is the acknowledgement, unless the
+    answer is a web page, as from something that stands in front of the partner; for FHIR only where the answer is
+    empty, or is FHIR in which no OperationOutcome or message response says otherwise: garbage acknowledges nothing,
+    and is met by asking again. 408, 425, 429, 5xx, time-outs and broken connections are tried again, and not before what Retry-After asks (five minutes at most); everything
     else, redirections with it, is refused: what was meant for one place is never taken to another.
     """
 
@@ -204,6 +205,7 @@ class HttpsSink:
                 url, data=io.BytesIO(delivery.body), headers=headers, allow_redirects=False
             ) as response:
                 status, retry_after = response.status, response.headers.get("Retry-After", "")
+                page = response.content_type == "text/html" and response.content_length != 0
                 answer = await _start_of(response) if is_fhir and 200 <= status < 300 else b""
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise TransportError(f"https: no answer ({type(error).__name__})") from None
@@ -212,6 +214,8 @@ class HttpsSink:
             raise TransportError(f"https: status {status}")
         if not 200 <= status < 300:
             raise Refused(f"https: status {status}")
+        if page and (answer or not is_fhir):
+            raise TransportError(f"https: status {status}, and a web page for an answer")
         if answer:
             _check_outcome(status, answer)
         return str(status)
@@ -231,17 +235,19 @@ class HttpsSink:
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    """The answer, or nothing where it is too large to be looked at whole."""
+    """The answer, or as much of it as shows that it is too large to be looked at whole."""
     body = await response.content.read(LARGEST_ANSWER + 1)
     while len(body) <= LARGEST_ANSWER and (more := await response.content.read(LARGEST_ANSWER + 1 - len(body))):
         body += more
-    return body if len(body) <= LARGEST_ANSWER else b""
+    return body
 
 
 def _check_outcome(status: int, answer: bytes) -> None:
     from hub.formats import fhir  # noqa: PLC0415  slow to import, and only a FHIR partner's answers need it
 
-    said = fhir.outcome_of(answer)
+    said = fhir.outcome_of(answer) if len(answer) <= LARGEST_ANSWER else ""
+    if not said:
+        raise TransportError(f"https: status {status}, and an answer that is not FHIR")
     kind, _, code = said.partition(".")
     if said == "response.transient-error" or (kind in ("error", "fatal") and code in _PASSING):
         raise TransportError(f"https: status {status}, outcome {said}")
