@@ -166,8 +166,9 @@ class HttpsSink:
     `{address}` in *url* stands for the one of a family of like recipients. 2xx is the acknowledgement, unless the
     answer is a web page, as from something that stands in front of the partner; for FHIR only where the answer is
     empty, or is FHIR in which no OperationOutcome or message response says otherwise: garbage acknowledges nothing,
-    and is met by asking again. 408, 425, 429, 5xx, time-outs and broken connections are tried again, and not before what Retry-After asks (five minutes at most); everything
-    else, redirections with it, is refused: what was meant for one place is never taken to another.
+    and is met by asking again. 408, 425, 429, 5xx, time-outs and broken connections are tried again, and not before
+    what Retry-After asks (five minutes at most); everything else, redirections with it, is refused: what was meant for
+    one place is never taken to another.
     """
 
     def __init__(
