@@ -189,9 +189,10 @@ class HttpsSink:
     """
     An agency's own HTTPS address: each delivery is posted with its message id as Idempotency-Key.
 
-    `{address}` in *url* stands for the one of a family of like recipients. 2xx is the acknowledgement, and for FHIR
-    only where the answer, if there is any, is FHIR, no OperationOutcome or message response in it says otherwise,
-    and a response is to the MessageHeader that was sent. 408, 425, 429, 5xx, time-outs
+    `{address}` in *url* stands for the one of a family of like recipients. 2xx is the acknowledgement, unless the
+    answer is a web page, as from something that stands in front of the partner; for FHIR only where the answer is
+    empty, or is FHIR in which no OperationOutcome or message response says otherwise, and a response is to the
+    MessageHeader that was sent: garbage acknowledges nothing, and is met by asking again. 408, 425, 429, 5xx, time-outs
     and broken connections are tried again, and not before what Retry-After asks (five minutes at most); so are 401,
     403 and 407, since an expired token or certificate is our trouble and not the message's. Everything else,
     redirections with it, is refused: what was meant for one place is never taken to another.
@@ -232,6 +233,7 @@ class HttpsSink:
                 url, data=io.BytesIO(delivery.body), headers=headers, allow_redirects=False
             ) as response:
                 status, retry_after = response.status, response.headers.get("Retry-After", "")
+                page = response.content_type == "text/html" and response.content_length != 0
                 answer = await _start_of(response) if is_fhir and 200 <= status < 300 else b""
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise TransportError(f"https: no answer ({type(error).__name__})") from None
@@ -240,6 +242,8 @@ class HttpsSink:
             raise TransportError(f"https: status {status}")
         if not 200 <= status < 300:
             raise Refused(f"https: status {status}")
+        if page and (answer or not is_fhir):
+            raise TransportError(f"https: status {status}, and a web page for an answer")
         if answer:
             _check_outcome(status, answer, delivery.body)
         return str(status)
@@ -269,7 +273,7 @@ class HttpsSink:
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    """The answer, and of one that is too large to be looked at whole no more than shows that."""
+    """The answer, or as much of it as shows that it is too large to be looked at whole."""
     body = await response.content.read(LARGEST_ANSWER + 1)
     while len(body) <= LARGEST_ANSWER and (more := await response.content.read(LARGEST_ANSWER + 1 - len(body))):
         body += more

@@ -592,6 +592,40 @@ BROKEN = [
             "{place}:{line}: hears.child_demographics: csv does not go by mllp → use hl7, or another road",
             "{place}:8: hears.child_demographics.batch: only a file that can hold more than one message has 'batch' → "
             "take it out",
+            "{place}:9: hears.child_demographics.newest: only a file that can hold more than one message has 'newest' → "
+            "take it out",
+        ],
+    ),
+    Broken(
+        "newest_where_each_goes_alone", "connectors/chis/agency.yaml",
+        old="by: files\n    batch: 500\n",
+        new="by: mllp\n",
+        at="child_demographics:",
+        told=[
+            "{place}:{line}: hears.child_demographics: csv does not go by mllp → use hl7, or another road",
+            "{place}:8: hears.child_demographics.newest: only a file that can hold more than one message has 'newest' → "
+            "take it out",
+        ],
+    ),
+    Broken(
+        "acknowledged_by_no_stream", "connectors/chis/agency.yaml",
+        old="    batch: 500\n",
+        new="    batch: 500\n    numbered: true\n    acknowledged_by: mash_referal\n",
+        at="acknowledged_by",
+        told=[
+            "{place}:{line}: hears.child_demographics.acknowledged_by: no stream 'mash_referal' → did you mean 'mash_referral'?",
+        ],
+    ),
+    Broken(
+        "acknowledged_by_what_says_no_such_thing", "connectors/chis/agency.yaml",
+        old="    batch: 500\n",
+        new="    batch: 500\n    acknowledged_by: mash_referral\n",
+        at="acknowledged_by",
+        told=[
+            "{place}:{line}: hears.child_demographics.acknowledged_by: 'mash_referral' says nothing of what became of a file → "
+            "name a stream whose event is a hub.acknowledgement.Acknowledgement",
+            "{place}:{line}: hears.child_demographics.acknowledged_by: nothing says which file is meant: files are not numbered, "
+            "and files gives a delivery no id → write `numbered: true`",
         ],
     ),
     Broken(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hub.agency import Agency, Door, Saying
-from hub.doors import Sinks, door_for, sources, tokens
+from hub.doors import Sinks, door_for, first_number, sources, tokens
 from hub.errors import CatalogError
 from hub.settings import Settings
 from hub.transports.files import FolderSink
@@ -57,6 +57,17 @@ def test_a_road_that_an_agency_does_not_take_is_told_with_those_it_takes(hospita
 
     with pytest.raises(CatalogError, match=f"^{HOSPITAL}_DOOR=fax: .* takes hospital_alert by https, mllp only$"):
         door_for(hospital, "hospital_alert")
+
+
+def test_a_partner_who_had_files_before_gets_the_next_number(monkeypatch):
+    """From 1, unless a setting says what comes next; what is no number is told by its variable."""
+    assert first_number("chis", "child_demographics") == 1
+    monkeypatch.setenv("HUB_CHIS_CHILD_DEMOGRAPHICS_FIRST_NUMBER", "4712")
+    assert first_number("chis", "child_demographics") == 4712
+    for said in ("0", "-1", "4712a", "٣"):
+        monkeypatch.setenv("HUB_CHIS_CHILD_DEMOGRAPHICS_FIRST_NUMBER", said)
+        with pytest.raises(CatalogError, match="HUB_CHIS_CHILD_DEMOGRAPHICS_FIRST_NUMBER"):
+            first_number("chis", "child_demographics")
 
 
 @pytest.mark.parametrize(("road", "variable"), [("https", "URL"), ("mllp", "PORT")])

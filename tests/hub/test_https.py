@@ -456,6 +456,8 @@ def test_what_will_not_pass_is_refused(pki: LocalCa, status: int) -> None:
         (b"", "200"),
         (b"<html/>", TransportError),
         (b'{"resourceType": "Patient"', TransportError),
+        (b"OK", TransportError),
+        (b'{"resourceType": "Bundle"}', "200"),
         (outcome("information", "informational"), "200"),
         (outcome("warning", "value"), "200"),
         (b"x" * (https.LARGEST_ANSWER + 1), TransportError),
@@ -467,7 +469,7 @@ def test_what_will_not_pass_is_refused(pki: LocalCa, status: int) -> None:
     ],
 )
 def test_an_outcome_of_fhir_overrules_the_status(pki: LocalCa, body: bytes, expected: str | type[Exception]) -> None:
-    """A 200 that carries an error is no delivery."""
+    """A 200 that carries an error is no delivery, and garbage is nobody's acknowledgement."""
     (said,) = deliver(pki, answering(200, body))
     assert said == expected if isinstance(expected, str) else type(said) is expected
 
@@ -476,6 +478,14 @@ def test_an_outcome_counts_for_fhir_only(pki: LocalCa) -> None:
     """A partner that takes JSON may answer with what it likes."""
     plain = DELIVERY._replace(content_type="application/json")
     assert deliver(pki, answering(200, outcome("fatal", "security")), plain) == ["200"]
+    assert deliver(pki, answering(200, b"OK"), plain) == ["200"]
+
+
+def test_a_web_page_acknowledges_nothing(pki: LocalCa) -> None:
+    """It is a proxy's or a portal's, whatever its status: the partner never saw the message."""
+    plain = DELIVERY._replace(content_type="application/json")
+    (error,) = deliver(pki, answering(200, b"<html>sign in</html>", Content_Type="text/html"), plain)
+    assert type(error) is TransportError
 
 
 @pytest.mark.parametrize("asked", ["60", "a date", "9" * 400], ids=["seconds", "date", "absurd"])
