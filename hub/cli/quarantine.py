@@ -155,10 +155,15 @@ def _file(out: Path | None) -> Iterator[IO[bytes] | None]:
 
 def ward_of() -> Ward:
     """The quarantine of the cluster; shows on a terminal how far it has read."""
+    from hub.identity.registry import Registry  # noqa: PLC0415
     from hub.quarantine.ward import Ward  # noqa: PLC0415
+    from hub.store import engine  # noqa: PLC0415
+    from hub.store.identity import SqlIndex  # noqa: PLC0415
 
     loaded, settings = sound(), Settings.read()
-    return Ward(loaded, settings.keys(), bootstrap_of(settings), settings.kafka(), counting)
+    keys, bootstrap = settings.keys(), bootstrap_of(settings)
+    registry = Registry(keys, SqlIndex(engine(settings.database), keys))
+    return Ward(loaded, keys, bootstrap, settings.kafka(), counting, registry)
 
 
 def _read(ward: Ward, wanted: Wanted) -> list[Entry]:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from hub.catalog import Catalog
 from hub.envelope import Envelope, Record, is_synthetic
 from hub.errors import CatalogError, MessageError, Unreadable
+from hub.identity.index import News
+from hub.identity.registry import NOTHING, Registry
 from hub.inbound import Line, Outcome, Queried, Refusal, SetAside, Understood, read, read_again
 from hub.intake import answer_of
 from hub.keys import Keys
@@ -28,10 +30,15 @@ USED = "id.used-before"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of children at the moment of a replay: which identifiers are *closed*, and the relay's *view*."""
+    """
+    What is known of children at the moment of a replay: which identifiers are *closed*, and the relay's *view*.
+
+    The *registry* says by which NHS number an event is carried, as for the gateway; without one all go as said.
+    """
 
     closed: Collection[Identifier] = ()
     view: View
+    registry: Registry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,8 @@ class Plan:
     sent: Sent | None = None
     answer: Answer | None = None
     correction: str = ""
+    news: News = NOTHING
+    """What the identity index is to keep, once Kafka has the records."""
 
 
 def plan(catalog: Catalog, keys: Keys, item: Item, known: Known, *, corrected: bytes | None = None) -> Plan:
@@ -94,14 +103,18 @@ def _said(
     if item.code == USED or sent is None:
         mend = "its id is another message's, whose event would be taken for this one's: have it sent under its own"
         return _nothing(item, USED, mend=mend)
-    if papers.origin and walled(line, raw, known.closed):
+    if papers.origin and walled(line, raw, known):
         return _nothing(item, CLOSED, mend=CLOSED_MEND)
     data = raw if corrected is None else corrected
     if papers.origin:
         found = read_again(line, data, papers.origin, keys)
     else:
         found = list(read(line, data, keys, whole=sent.content))
+    taken_in, news = datetime.fromisoformat(item.time), NOTHING
     found = [let_in(line, one, known.closed) for one in found]
+    if known.registry is not None:
+        known.registry.close(known.closed, taken_in)
+        found, news = known.registry.settle(line, found, taken_in)
     fault = _fault(found)
     if fault is not None:
         count = sum(isinstance(one, Refusal) for one in found)
@@ -111,7 +124,6 @@ def _said(
     if len(events) > MOST_EVENTS:
         return _nothing(item, "quarantine.too-many", mend="have it sent again: it would be understood now")
     parts = Sent(sent.name, sent.content, alone=False)
-    taken_in = datetime.fromisoformat(item.time)
     return Plan(
         item=item,
         records=tuple(record for one in found for record in _records(catalog, keys, line, one, taken_in, parts)),
@@ -120,6 +132,7 @@ def _said(
         sent=sent if sent.alone else None,
         answer=answer_of(found) if sent.alone else None,
         correction="" if corrected is None else keys.pseudonym("correction", hashlib.sha256(data).hexdigest()),
+        news=news,
     )
 
 
@@ -150,9 +163,11 @@ def _counts(found: Collection[Outcome]) -> dict[str, int]:
             "queried": count[Queried]}  # fmt: skip
 
 
-def walled(line: Line, raw: bytes, closed: Collection[Identifier]) -> bool:
+def walled(line: Line, raw: bytes, known: Known) -> bool:
     """Whether *raw*, which was refused once, would not be kept today: it names a child whose identifiers are closed."""
-    kept = let_in(line, Refusal(0, "", "", "", raw, readable=False), closed)
+    kept = let_in(line, Refusal(0, "", "", "", raw, readable=False), known.closed)
+    if isinstance(kept, Refusal) and known.registry is not None:
+        kept = known.registry.sifted(line, kept)
     return isinstance(kept, Refusal) and kept.code == CLOSED
 
 

@@ -13,6 +13,8 @@ from hub.errors import HubError, Unreadable
 from hub.evidence import Counting, uncounted
 from hub.following import Following
 from hub.handled import Handled, closing
+from hub.identity.index import News
+from hub.identity.registry import Registry
 from hub.keys import Keys
 from hub.quarantine.item import Item, item_of, papers_of
 from hub.quarantine.replay import Known
@@ -84,14 +86,17 @@ class History:
 
 
 class Ward:
-    """The quarantine of one cluster; *counting* shows how far it has read."""
+    """
+    The quarantine of one cluster; *counting* shows how far it has read, *registry* is the gateway's, by its identity
+    index.
+    """
 
     def __init__(
         self, catalog: Catalog, keys: Keys, bootstrap: str, extra: Mapping[str, str] = {},
-        counting: Counting = uncounted,
+        counting: Counting = uncounted, registry: Registry | None = None,
     ) -> None:  # fmt: skip
         self.catalog, self.keys, self.bootstrap, self.extra = catalog, keys, bootstrap, extra
-        self._counting = counting
+        self._counting, self._registry = counting, registry
         self._agencies = {topology.quarantine_of(one.key): one.key for one in catalog.agencies.values() if one.says}
         self.unread = 0
         """How many records of quarantine are no items."""
@@ -140,7 +145,12 @@ class Ward:
         """What is known of children, with all that was committed before the call."""
         following = Following(self.catalog)
         self._follow(following.topics, following.take)
-        return Known(closed=following.view.closed(), view=following.view)
+        return Known(closed=following.view.closed(), view=following.view, registry=self._registry)
+
+    def keep(self, news: News) -> None:
+        """Keep what a replay adds to the identity index, once Kafka has it."""
+        if self._registry is not None:
+            self._registry.keep(news)
 
     def mend(self, item: Item) -> str:
         """

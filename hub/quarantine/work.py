@@ -100,6 +100,8 @@ def replay(
             results = [Done(one, clash, done=clash is None and not one.code) for one, clash in some]
             turn.commit([record for one in results for record in _written(one, why, at, second)])
             for result in results:
+                if result.done:
+                    ward.keep(result.plan.news)
                 if result.done and inbox is not None:
                     _tell(inbox, result.plan, at)
             yield from results
@@ -197,7 +199,7 @@ def _open(ward: Ward, wanted: Wanted, history: History, *, boxes: bool) -> list[
 
 
 def _closed(ward: Ward, item: Item, raw: bytes) -> bool:
-    closed, agency = ward.known().closed, ward.catalog.agencies.get(item.agency)
+    known, agency = ward.known(), ward.catalog.agencies.get(item.agency)
     if agency is not None and item.line in agency.says:
-        return walled(ward.catalog.line(item.agency, item.line), raw, closed)
-    return holds(raw, closed)
+        return walled(ward.catalog.line(item.agency, item.line), raw, known)
+    return holds(raw, known.closed)

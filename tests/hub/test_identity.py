@@ -33,7 +33,6 @@ from hub.store.identity_tables import closed, doubts, links, metadata, names
 from hub.store.identity_work import UNCONFIRMED, NotDone, Work
 from hub.stream import Event, Local, Sensitivity, Stream
 from hub.wall import CLOSED
-from tests.hub.test_ledger import postgresql  # noqa: F401  a fixture
 
 PROVE = bool(os.environ.get("HUB_PROVE"))
 KEYS = Keys(b"a secret for tests, of 32 bytes.")
@@ -379,7 +378,7 @@ def test_in_sqlite_it_is_too() -> None:
     run(make, 40)
 
 
-def test_in_postgresql_it_is_too(postgresql: str) -> None:  # noqa: F811  pytest's way
+def test_in_postgresql_it_is_too(postgresql: str) -> None:
     """And on the other database."""
     from hub.store import engine
 

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 
 import connectors.schools.inbound as schools
 from hub.agency import Saying
+from hub.catalog import folder_of
 from hub.envelope import Envelope, Record
 from hub.errors import NotUnderstood, Unreadable
 from hub.following import Following
+from hub.identity.index import MemoryIndex
+from hub.identity.registry import Registry
 from hub.inbound import Refusal, Understood, read
 from hub.intake import Intake
 from hub.keys import Keys
@@ -185,6 +188,31 @@ def test_what_names_a_closed_identifier_gives_nothing(catalog, gateway, monkeypa
 
     assert (found.code, copy.code) == ("identity.closed", "identity.closed")
     assert (found.records, copy.records) == ((), ())
+
+
+def test_what_is_taken_in_again_is_carried_by_the_number_that_the_index_knows(catalog):
+    """As at the gateway: an arrival without an NHS number, of a patient whose hospital number leads to one."""
+    examples = folder_of("connectors") / "great_western_hospital" / "examples" / "adt"
+    line, registry = catalog.line("great_western_hospital", "adt"), Registry(KEYS, MemoryIndex(KEYS))
+    arrived = (examples / "no_nhs_number_but_mrn.hl7").read_bytes()
+    told = arrived.replace(b"ADT^A04|GWH000021", b"ADT^A31|GWH000020").replace(b"EVN|A04", b"EVN|A31")
+    told = told.replace(b"~0004714^^^RZZ^MR|", b"~0004714^^^RZZ^MR~9990000018^^^NHS^NH|")
+    told = told.replace(b"01632 960417", b"01632 960417" + b"|" * 19 + b"NSTS01")
+    _, news = registry.settle(line, list(read(line, told, KEYS)), NOON)
+    registry.keep(news)
+    kept = Refusal(0, "error.mended", "", "", arrived, readable=True, origin="GWH000021")
+    sent = Sent("GWH000021", hashlib.sha256(arrived).hexdigest(), alone=True)
+    item = item_of(
+        KEYS, {quarantine_of("great_western_hospital"): "great_western_hospital"},
+        refused(KEYS, "great_western_hospital", "adt", kept, sent, NOON), 0, 0, SINCE,
+    )  # fmt: skip
+
+    found = plan(catalog, KEYS, item, Known(view=View(), registry=registry))
+
+    (record,) = found.records
+    event = catalog.codec(catalog.streams["hospital_attendance"]).decode(record.value)
+    assert event["identified"]["nhs_number"] == "9990000018"
+    assert record.key == KEYS.pseudonym("nhs_number", "9990000018").encode()
 
 
 def test_papers_are_sealed_and_bound_to_their_item(catalog, gateway):

@@ -43,7 +43,7 @@ TOLD = (
     Defect(
         "what names a closed identifier is replayed in a corrected copy",
         "hub/quarantine/replay.py",
-        "if papers.origin and walled(line, raw, known.closed):",
+        "if papers.origin and walled(line, raw, known):",
         "if False:",
         WORKED,
     ),
