@@ -186,10 +186,10 @@ def render(
     own = catalog.renderer(agency.key, f"{stream.name}_as_{door.format}")
     made = Made(b"")
     if door.format == "csv":
-        from hub.formats import csv  # noqa: PLC0415  the relay, which imports this module, renders no CSV
+        from hub.formats import csv_write  # noqa: PLC0415  the relay, which imports this module, renders no CSV
 
         rows = [{**(own(letter) if own else letter.values), PSEUDONYM: letter.subject} for letter in letters]
-        made = Made(csv.render(rows, door.columns, opened_in=door.opened_in))
+        made = Made(csv_write.render(rows, door.columns, opened_in=door.opened_in))
     elif own is not None and door.format == "xml":
         made = own(letters, run)
     elif own is not None:

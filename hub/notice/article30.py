@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hub.formats import csv
+from hub.formats import csv_write
 from hub.notice import words
 from hub.notice.register import Flow, Register
 from hub.promises import Notice, Office
@@ -42,7 +42,7 @@ def article30(register: Register) -> bytes:
 
     UTF-8 with its mark, without which a spreadsheet takes letters beyond ASCII for others; no cell is a formula.
     """
-    return b"\xef\xbb\xbf" + csv.render([_row(flow, register.notice) for flow in register.flows], COLUMNS)
+    return b"\xef\xbb\xbf" + csv_write.render([_row(flow, register.notice) for flow in register.flows], COLUMNS)
 
 
 def _row(flow: Flow, notice: Notice) -> dict[str, str]:

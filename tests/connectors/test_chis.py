@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv as plain
 import io
 
-from hub.formats import csv
+from hub.formats import csv_write
 
 COLUMNS = (
     "NHS_REF SURNAME FORENAME GENDER DOB ADDRESS1 ADDRESS2 ADDRESS3 TOWN POSTCODE COUNTY ETHNIC_OR ETHNIC_DESCRIPTION "
@@ -17,7 +17,7 @@ COLUMNS = (
 def test_the_heading_is_that_of_the_school_move_extract(catalog):
     """Eighteen columns, each by its name, in its place; an import that misses one fails."""
     (door,) = catalog.agencies["chis"].hears["child_demographics"].doors
-    heading = csv.render([], door.columns).decode()
+    heading = csv_write.render([], door.columns).decode()
     assert heading == COLUMNS.replace(" ", ",") + "\r\n"
     assert len(next(plain.reader(io.StringIO(heading)))) == 18
 
@@ -34,5 +34,5 @@ def test_an_import_is_given_names_as_they_are(catalog):
     """What a spreadsheet would need marked, an import would keep as part of the name."""
     (door,) = catalog.agencies["chis"].hears["child_demographics"].doors
     row = {"child": {"surname": "=Tester", "forename": "-Ada"}}
-    written = csv.render([row], door.columns, opened_in=door.opened_in).decode().splitlines()[1]
+    written = csv_write.render([row], door.columns, opened_in=door.opened_in).decode().splitlines()[1]
     assert written.startswith(",=Tester,-Ada,")

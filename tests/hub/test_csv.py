@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hub.agency import Saying
 from hub.errors import Unreadable
-from hub.formats import Item, csv
+from hub.formats import Item, csv, csv_write
 
 HEADING = b"NAME,BORN,TOWN\r\n"
 
@@ -313,9 +313,9 @@ cells = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), m
 @given(st.lists(st.tuples(cells, cells.filter(bool)), max_size=8))
 def test_what_is_written_is_read_again(pairs):
     """Rows survive writing and reading, but for the apostrophe before what would be a formula."""
-    data = csv.render([{"a": a, "b": b} for a, b in pairs], {"A": "a", "B": "b"})
+    data = csv_write.render([{"a": a, "b": b} for a, b in pairs], {"A": "a", "B": "b"})
     again = [(item.message["A"], item.message["B"]) for item in csv.parse(data, saying("A", "B"))]
-    assert again == [tuple(csv._as_text(csv._cell(one)) for one in pair) for pair in pairs]
+    assert again == [tuple(csv_write._as_text(csv_write._cell(one)) for one in pair) for pair in pairs]
 
 
 def test_values_are_written_in_one_way():
@@ -329,7 +329,7 @@ def test_values_are_written_in_one_way():
         "SURNAME": "child.surname", "DOB": "child.born", "RESTRICTED": "child.restricted", "LEFT": "child.left",
         "NEVER": None, "GONE": "child.school.urn", "AT": "at", "SIBLINGS": "siblings",
     }  # fmt: skip
-    assert csv.render([row], columns).decode() == (
+    assert csv_write.render([row], columns).decode() == (
         "SURNAME,DOB,RESTRICTED,LEFT,NEVER,GONE,AT,SIBLINGS\r\n"
         "Ní Bhriain,2012-06-01,false,,,,2026-09-01T08:30:00+00:00,2\r\n"
     )
@@ -337,7 +337,7 @@ def test_values_are_written_in_one_way():
 
 def test_no_rows_still_give_the_heading():
     """An import that finds no heading fails; one that finds no rows knows that there were none."""
-    assert csv.render([], {"A": "a", "B": None}) == b"A,B\r\n"
+    assert csv_write.render([], {"A": "a", "B": None}) == b"A,B\r\n"
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_no_rows_still_give_the_heading():
 )
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text):
     """OWASP ASVS 1.2.10: text that begins like a formula is marked as text."""
-    (_, (cell,)) = plain.reader(io.StringIO(csv.render([{"a": text}], {"A": "a"}).decode(), newline=""))
+    (_, (cell,)) = plain.reader(io.StringIO(csv_write.render([{"a": text}], {"A": "a"}).decode(), newline=""))
     assert cell.startswith("'")
 
 
@@ -361,7 +361,7 @@ def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text):
 )  # fmt: skip
 def test_what_another_countrys_spreadsheet_would_run_gets_an_apostrophe_too(text, written):
     """Where semicolons part cells, one of ours is several of theirs; signs that look alike may be taken as such."""
-    (_, (cell,)) = plain.reader(io.StringIO(csv.render([{"a": text}], {"A": "a"}).decode(), newline=""))
+    (_, (cell,)) = plain.reader(io.StringIO(csv_write.render([{"a": text}], {"A": "a"}).decode(), newline=""))
     assert cell == written
 
 
@@ -374,7 +374,7 @@ def test_no_spreadsheet_finds_a_formula_in_any_cell(texts):
     """Whatever a spreadsheet parts cells by, none begins with what it would run, unless it is a number."""
     names = [f"c{number}" for number in range(len(texts))]
     columns = {name.upper(): name for name in names}
-    written = csv.render([dict(zip(names, texts, strict=True))], columns).decode()
+    written = csv_write.render([dict(zip(names, texts, strict=True))], columns).decode()
     rows = list(plain.reader(io.StringIO(written, newline="")))
     assert len(rows) == 2
     for cell in rows[1]:
@@ -386,24 +386,24 @@ def test_no_spreadsheet_finds_a_formula_in_any_cell(texts):
 @given(st.lists(st.tuples(nasty | cells), max_size=4))
 def test_what_a_machine_opens_is_never_changed(texts):
     """But for control characters and the space around it, a cell is what was said."""
-    data = csv.render([{"a": one, "b": "x"} for (one,) in texts], {"A": "a", "B": "b"}, opened_in="machine")
+    data = csv_write.render([{"a": one, "b": "x"} for (one,) in texts], {"A": "a", "B": "b"}, opened_in="machine")
     rows = list(plain.reader(io.StringIO(data.decode(), newline="")))[1:]
-    assert [row[0] for row in rows] == [csv._cell(one) for (one,) in texts]
+    assert [row[0] for row in rows] == [csv_write._cell(one) for (one,) in texts]
     assert all(row[0].strip() == row[0] for row in rows)
 
 
 @pytest.mark.parametrize("text", ["+44 1632 960001", "+44 (0)1632 960001", "-5", "/", "\\", "#", "O'Hara", "Ann-Mary"])
 def test_telephone_numbers_numbers_marks_and_names_are_left_as_they_are(text):
     """Digits can call nothing, and an apostrophe would spoil the number for the import."""
-    assert csv.render([{"a": text}], {"A": "a"}) == f"A\r\n{text}\r\n".encode()
+    assert csv_write.render([{"a": text}], {"A": "a"}) == f"A\r\n{text}\r\n".encode()
 
 
 def test_control_characters_are_not_written():
     """They would show as nothing and break imports; line ends within an address stay, within quotes."""
-    assert csv.render([{"a": "1 High St\r\nSwin\x1bdon"}], {"A": "a"}) == b'A\r\n"1 High St\nSwin don"\r\n'
+    assert csv_write.render([{"a": "1 High St\r\nSwin\x1bdon"}], {"A": "a"}) == b'A\r\n"1 High St\nSwin don"\r\n'
 
 
 def test_a_record_is_not_a_cell():
     """A column that names a whole record would write more than one value into a cell."""
     with pytest.raises(TypeError):
-        csv.render([{"child": {"surname": "Smith"}}], {"CHILD": "child"})
+        csv_write.render([{"child": {"surname": "Smith"}}], {"CHILD": "child"})
