@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_a_stream_and_an_agency_that_are_filled_in_are_sound_and_carry(house):
 
     *found, count = (checked.stdout + checked.stderr).splitlines()
     assert [line for line in found if "agreement" not in line] == []  # others' agreements end, one day
-    assert count.startswith("12 streams, 13 agencies, 11 grants: ")
+    assert re.match(r"\d+ streams, \d+ agencies, \d+ grants: 0 faults", count)
     assert synced.returncode == 0, synced.stderr
     assert "wrote schemas/vision_screening/v1.avsc" in synced.stdout
     house.edit(
