@@ -68,16 +68,22 @@ PLACES: Final[Mapping[str, str]] = {
 
 
 def reported(message: Message) -> Iterator[Event | Query]:
-    """The event of one message, with queries; raises as `inbound.encounters` says."""
+    """The event of each Encounter that the message is about, with queries; raises as `inbound.encounters` says."""
     system, trigger = message.event
     if system != EVENTS or trigger not in HAPPENED:
         raise NotForUs("fhir.other-event")
     if trigger in PERSONS:
         raise NotUnderstood("event.not-by-fhir", "MessageHeader.event", "send what is about a person by HL7 v2")
-    happened = HAPPENED[trigger]
-    visit = message.first("Encounter")
-    if visit is None:
+    focus, others = message.focus("Encounter"), message.all("Encounter")
+    if not others:
         raise NotUnderstood("encounter.none", "MessageHeader.focus", "send the Encounter that this happened in")
+    if not focus and len(others) > 1:
+        raise NotUnderstood("encounter.several", "MessageHeader.focus", "let it lead to the one that this happened in")
+    for visit in focus or others:
+        yield from _visit(message, visit, HAPPENED[trigger])
+
+
+def _visit(message: Message, visit: Any, happened: str) -> Iterator[Event | Query]:
     patient = message.at(visit.subject, "Patient")
     if patient is None:
         raise NotUnderstood("patient.none", "Encounter.subject", "let it lead to a Patient of the same bundle")

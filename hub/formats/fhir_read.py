@@ -48,11 +48,13 @@ class Message:
             return str(self.header.eventUri or ""), ""
         return str(coding.system or ""), str(coding.code or "")
 
-    def first(self, kind: str) -> Any:
-        """The first resource of this kind, among those of the focus before the others; None where there is none."""
-        focus = [self.at(one) for one in self.header.focus or []]
-        found = (one for one in [*focus, *self._by_url.values()] if one is not None)
-        return next((one for one in found if one.get_resource_type() == kind), None)
+    def focus(self, kind: str) -> list[Any]:
+        """What the message is about, of this kind."""
+        return [found for one in self.header.focus or [] if (found := self.at(one, kind)) is not None]
+
+    def all(self, kind: str) -> list[Any]:
+        """The resources of this kind, in order."""
+        return [one for one in self._by_url.values() if one is not None and one.get_resource_type() == kind]
 
     def at(self, reference: Any, kind: str | None = None) -> Any:
         """The resource of the bundle to which a Reference leads, if it is of this kind; None where there is none."""

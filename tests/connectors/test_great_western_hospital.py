@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from hl7apy.parser import parse_message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.great_western_hospital.encounter import PERSONS
 from connectors.great_western_hospital.inbound import HAPPENED, adt
 from hub.agency import Agency, Saying
 from hub.envelope import Envelope
@@ -125,6 +127,29 @@ def test_each_event_that_is_understood_has_an_example():
     files = [file.with_name(file.name.replace(".events.json", ".hl7")) for file in EXAMPLES.glob("*.events.json")]
     triggers = {item.message.type[1] for file in files for item in hl7.parse(file.read_bytes(), SAYING)}
     assert triggers == HAPPENED.keys()
+
+
+def test_each_event_of_a_stay_that_comes_by_fhir_has_an_example():
+    """All that ADT messages say of a stay; what is about a person comes by HL7 v2 alone."""
+    files = (EXAMPLES.parent / "encounters").glob("*.events.json")
+    heads = [
+        json.loads(one.with_name(one.name.replace(".events.", ".fhir.")).read_bytes())["entry"][0] for one in files
+    ]
+    assert {head["resource"]["eventCoding"]["code"] for head in heads} == HAPPENED.keys() - PERSONS
+
+
+def test_an_arrival_says_the_same_by_either_standard():
+    """What is known of a child who came does not hang on how the hospital writes."""
+    by_adt, by_fhir = (
+        json.loads((EXAMPLES.parent / line / "arrived_in_the_emergency_department.events.json").read_bytes())[0][
+            "event"
+        ]
+        for line in ("adt", "encounters")
+    )
+    for event in (by_adt, by_fhir):
+        event["location"] = event["location"][: len("ED, MAJORS")]
+        del event["recorded_at"], event["patient"]["postcode"]
+    assert by_adt == by_fhir
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,11 @@ def test_a_message_is_known_by_its_headers_id() -> None:
     message = item.message
     assert (item.raw, item.own_id, message.id) == (data, HEADER["id"], HEADER["id"])
     assert message.event == ("http://terminology.hl7.org/CodeSystem/v2-0003", "A04")
-    visit = message.first("Encounter")
+    (visit,) = message.focus("Encounter")
+    assert message.all("Encounter") == [visit]
     assert message.at(visit.subject, "Patient").birthDate.isoformat() == "2019-05-14"
     assert message.at(visit.subject, "Organization") is None
-    assert message.first("Observation") is None
+    assert message.focus("Patient") == message.all("Observation") == []
 
 
 def test_a_header_without_an_id_is_known_by_its_full_url() -> None:
