@@ -28,6 +28,8 @@ from schemas.cpis_flag.memory import lapses, name_of
 
 _MOST: Final = 60  # plans of one subject that are remembered, those last spoken of
 
+_BELIEVED: Final = frozenset({"cpis", "pds", "case_system"})  # a hospital merges its own records, and errs
+
 Entry = dict[str, Any]
 
 
@@ -73,11 +75,12 @@ def judge(
     """
     Each plan under the old number said anew under the one new number; nothing where none or several are told.
 
-    Nothing is said of a plan that is shown no longer, nor of a child whose care is over. Where the flags were not
-    caught up, what is known is said all the same: nothing here follows from what is absent. What ended is asked of the
-    moment at which the change was told, so that judging again says the same.
+    Nothing is said on a hospital's word: two records merged in error would flag another person. Nothing is said of a
+    plan that is shown no longer, nor of a child whose care is over. Where the flags were not caught up, what is known
+    is said all the same: nothing here follows from what is absent. What ended is asked of the moment at which the
+    change was told, so that judging again says the same.
     """
-    if len(change["new"]) != 1:
+    if len(change["new"]) != 1 or change["said_by"] not in _BELIEVED:
         return
     (new,), at = change["new"], change["as_of"]
     flags = [FlagChanged.model_validate(entry["flag"]) for _, entry in sorted((state or {}).items()) if "flag" in entry]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -57,6 +58,20 @@ def test_flags_in_and_a_valid_upload_out(hub, public_data):
     assert address == ""
     assert errors(official(public_data, "REPC_MT000002GB01"), body) == []
     assert list(faults(etree.fromstring(body))) == []
+
+
+def test_files_of_one_run_have_numbers_that_follow_one_another(catalog, keys):
+    """As many as hold all flags."""
+    hearing = catalog.agencies["cpis"].hears["cpis_flag"]
+    small = hearing.model_copy(update={"doors": (hearing.doors[0].model_copy(update={"batch": 1}),)})
+    agency = catalog.agencies["cpis"].model_copy(update={"hears": {"cpis_flag": small}})
+    hub = Once(replace(catalog, agencies={**catalog.agencies, "cpis": agency}), keys, clock=lambda: NOW)
+    for name in ("child_protection_plan_that_runs", "unborn_child_under_the_mothers_number"):
+        hub.give(FLAGS / f"{name}.csv", "social_care", "flags")
+
+    files = [etree.fromstring(one.body) for one in hub.deliver().delivered if one.agency == "cpis"]
+
+    assert [file.find("{urn:hl7-org:v3}id").get("extension") for file in files] == ["1", "2"]
 
 
 def test_a_number_that_changed_is_uploaded_again_under_the_new_one(hub, public_data):

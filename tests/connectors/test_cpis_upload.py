@@ -91,6 +91,13 @@ def test_dates_are_twelve_digits_of_the_clock_on_the_wall(moment, digits):
     assert date_of(tree(letter(started=moment)), "cPPStartDate") == [digits]
 
 
+def test_in_the_hour_that_occurs_twice_no_plan_ends_before_it_starts():
+    """From 01:30 in summer time to 01:10 in winter time, forty minutes later."""
+    file = tree(letter(started="2026-10-25T00:30:00Z", ended="2026-10-25T01:10:00Z"))
+
+    assert date_of(file, "cPPStartDate") == date_of(file, "cPPEndDate") == ["202610250130"]
+
+
 def test_one_person_has_one_record_with_the_newest_word_on_each_plan():
     """Whatever the order in which the letters lie."""
     care = letter(plan="looked_after", started="2026-03-01T09:00:00Z")

@@ -46,10 +46,10 @@ def known(*flags: Mapping[str, Any]) -> State | None:
     return None if state is None else json.loads(json.dumps(state))
 
 
-def anew(state: State | None, *new: str, caught_up: bool = True) -> list[FlagChanged]:
+def anew(state: State | None, *new: str, said_by: str = "cpis", caught_up: bool = True) -> list[FlagChanged]:
     """What is said under the new number."""
     change = NumberReplaced.model_validate(
-        {"old": {"nhs_number": OLD}, "new": new, "said_by": "cpis", "as_of": AT}
+        {"old": {"nhs_number": OLD}, "new": new, "said_by": said_by, "as_of": AT}
     ).model_dump()
     found = list(watch.judge(change, state, PAPERS, now=AT + timedelta(days=900), caught_up=caught_up))
     assert all(isinstance(one, FlagChanged) for one in found)
@@ -73,6 +73,12 @@ def test_what_stands_is_said_again_whole_under_the_new_number():
 def test_nothing_follows_where_none_or_several_took_its_place(new):
     """Only a person can say who is who."""
     assert anew(known(flag()), *new) == []
+
+
+@pytest.mark.parametrize(("said_by", "count"), [("cpis", 1), ("pds", 1), ("case_system", 1), ("hospital", 0)])
+def test_a_hospitals_word_alone_flags_nobody(said_by, count):
+    """It merges its own records, sometimes in error; the national register and the case system know who is who."""
+    assert len(anew(known(flag()), NEW, said_by=said_by)) == count
 
 
 def test_nothing_is_said_of_whom_no_flag_is_known():
