@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from hub.identified import Certainty
@@ -23,6 +23,10 @@ BORN_DIFFERS = "identity.born-differs"
 """The date of birth is another than was said beside the number that the identifiers lead to."""
 TOO_MANY = "identity.too-many"
 """One identifier is tied to so many others that it names nobody."""
+
+
+AGAIN = timedelta(days=7)
+"""How long it is enough to have written down that something was said."""
 
 
 class Source(NamedTuple):
@@ -66,7 +70,9 @@ def statements(said: Said, keys: Keys, graph: Graph, source: Source) -> Iterator
         if link.id in graph.taken_back:
             yield Doubt(SAID_AGAIN, link.one)
         elif link.id in graph.links:
-            continue
+            if source.at - graph.last.get(link.id, source.at) > AGAIN:
+                graph.last[link.id] = source.at
+                yield link  # to keep that it was said of late
         elif full := next((name for name in (link.one, link.other) if graph.full(name)), None):
             yield Doubt(TOO_MANY, full)
         else:

@@ -231,6 +231,22 @@ def test_two_nhs_numbers_are_never_merged(day: Day) -> None:
     assert verdicts(day.arrives("", FLAGGED)) == [("flagged", "certain")]
 
 
+def test_a_merge_that_was_wrong_is_undone(day: Day) -> None:
+    """From then on nothing follows from it, however often the hospital says it again; what else was said stands."""
+    day.adt("A28", "H1", FLAGGED)
+    day.adt("A40", "H1", merges="H2^^^RZZ^MR")
+    assert verdicts(day.arrives("H2")) == [("flagged", "certain")]
+    index = day.once._intake._registry._index  # type: ignore[union-attr]
+    (merge,) = [link for link in index.graph.links.values() if link.relation == "gave-way"]  # type: ignore[attr-defined]
+
+    index.graph.drop(merge.id)  # type: ignore[attr-defined]
+
+    assert verdicts(day.arrives("H2")) == [("unknown", None)]
+    day.adt("A40", "H1", merges="H2^^^RZZ^MR")
+    assert verdicts(day.arrives("H2")) == [("unknown", None)]
+    assert verdicts(day.arrives("H1")) == [("flagged", "certain")]
+
+
 def test_a_contradiction_tells_a_pointer_only(day: Day) -> None:
     """The hospital's number was said with two NHS numbers: it learns whom to call, and nothing of a plan."""
     day.adt("A28", "H1", FLAGGED)
