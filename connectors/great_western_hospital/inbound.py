@@ -51,6 +51,7 @@ SPARED: Mapping[str, str] = {
     "discharged_at": "PV1-45",
     "former_nhs_number": "MRG-1",
     "former_hospital_number": "MRG-1",
+    "former_hospital_number_authority": "MRG-1",
 }
 CODES: Mapping[str, str] = {
     "nhs_number_check_digit": "nhs-number.check-digit",
@@ -95,7 +96,8 @@ def _reported(message: Message, happened: str) -> Iterator[Event | Query]:
     }
     if happened == "person_merged":
         values["former_nhs_number"] = next(iter(nhs_numbers(message, "MRG-1")), None)
-        values["former_hospital_number"], _ = local_id(message, "MRG-1")
+        former = local_id(message, "MRG-1")
+        values["former_hospital_number"], values["former_hospital_number_authority"] = former
     yield _sound({name: value if value != "" else None for name, value in values.items()}, queries)
     yield from dict.fromkeys(queries)
 

@@ -64,7 +64,8 @@ def statements(said: Said, keys: Keys, graph: Graph, source: Source) -> Iterator
     What *said* adds to *graph*, which knows the names in it.
 
     Identifiers said together are tied to the best of them. A merge (HL7 v2 A40: PID survives, MRG-1 is discarded) ties
-    two numbers of one issuer for certain and never two NHS numbers: that both are one person's is the Spine's to say.
+    two numbers of one issuer for certain, of two issuers not quite (HL7 UK A.3 matches them by authority), and never
+    two NHS numbers: that both are one person's is the Spine's to say.
     """
     for link in _links(said, keys, source):
         if link.id in graph.taken_back:
@@ -106,7 +107,8 @@ def _merges(said: Said, keys: Keys, source: Source, word: Certainty) -> Iterator
         if name.kind in SHARED or name == survivor:
             continue
         if survivor is not None:
-            yield link_of(keys, name_of(keys, name), name_of(keys, survivor), "gave-way", "certain", source)
+            certainty: Certainty = "certain" if name.issuer == survivor.issuer else "probable"
+            yield link_of(keys, name_of(keys, name), name_of(keys, survivor), "gave-way", certainty, source)
         elif said.names:
             yield link_of(keys, name_of(keys, name), name_of(keys, said.names[0]), "same", word, source)
     # What is discarded was one record, whose two numbers nobody traced for this message.

@@ -89,7 +89,8 @@ class Day:
         """The hospital reports something of a patient."""
         self._told += 1
         at = f"{self.now + timedelta(minutes=self._told):%Y%m%d%H%M}"
-        ids = "~".join(one for one in (number and f"{number}^^^NHS^NH", mrn and f"{mrn}^^^RZZ^MR") if one)
+        own = mrn if "^" in mrn or not mrn else f"{mrn}^^^RZZ^MR"
+        ids = "~".join(one for one in (number and f"{number}^^^NHS^NH", own) if one)
         status = "" if traced is None else "NSTS01" if traced else "NSTS02"
         segments = [
             f"MSH|^~\\&|CAREFLOW|RZZ|SHARINGHUB|SBC|{at}||ADT^{trigger}|G{self._told}|P|2.4|||||GBR|UNICODE|EN",
@@ -218,6 +219,14 @@ def test_by_the_survivor_where_only_the_discarded_had_her_number(day: Day) -> No
     day.adt("A28", "H2", FLAGGED)
     day.adt("A40", "H1", merges="H2^^^RZZ^MR")
     assert verdicts(day.arrives("H1")) == [("flagged", "certain")]
+
+
+def test_a_merge_of_numbers_of_two_issuers_is_not_quite_certain(day: Day) -> None:
+    """An A&E number under its own authority; and the hospital's own number of the same letters is nobody's."""
+    day.adt("A28", "H1", FLAGGED)
+    day.adt("A40", "H1", merges="H2^^^QEAE^MR")
+    assert verdicts(day.arrives("H2^^^QEAE^MR")) == [("flagged", "probable")]
+    assert verdicts(day.arrives("H2")) == [("unknown", None)]
 
 
 def test_two_nhs_numbers_are_never_merged(day: Day) -> None:
