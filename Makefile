@@ -22,6 +22,7 @@ lint: .venv/ready ## Style, types, import directions, the catalog, and whether d
 
 bench: .venv/ready ## Measurements, each as a ratio against a baseline in the same run.
 	@$(RUN) -m tests.bench.hl7
+	@$(RUN) -m tests.bench.identity
 	@$(RUN) -m tests.bench.relay
 	@$(RUN) -m tests.bench.arrival
 

@@ -30,7 +30,7 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     keys = settings.keys()
     committer = Committer(bootstrap, "hub-gateway.0", settings.kafka())
     store = engine(settings.database)
-    inbox = Inbox(store, keys)
+    inbox, index = Inbox(store, keys), SqlIndex(store, keys)
     following = Following(catalog)
     follower = Follower(bootstrap, following.topics, following.take, settings.kafka())
     one_at_a_time = asyncio.Lock()
@@ -40,7 +40,7 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
             await asyncio.to_thread(follower.catch_up)
             return following.view.closed()
 
-    intake = Intake(catalog, keys, committer.commit, inbox, wall=wall, registry=Registry(keys, SqlIndex(store, keys)))
+    intake = Intake(catalog, keys, committer.commit, inbox, wall=wall, registry=Registry(keys, index))
     roads = sources(catalog, settings)
     try:
         for road in roads.values():
@@ -49,7 +49,7 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
         for name, port in ports.items():
             note("gateway", f"listening for {name}", port=port)
         ready(ports)
-        await _keep_house(settings, inbox, roads.values(), stop)
+        await _keep_house(settings, inbox, index, roads.values(), stop)
     finally:
         await asyncio.gather(*(road.stop() for road in roads.values()), return_exceptions=True)
         await asyncio.to_thread(committer.close)
@@ -57,11 +57,14 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
         note("gateway", "stopped")
 
 
-async def _keep_house(settings: Settings, inbox: Inbox, roads: Iterable[Source], stop: asyncio.Event) -> None:
-    """Until *stop*, forget hourly what was answered and the files that were put away longer ago than is kept."""
+async def _keep_house(
+    settings: Settings, inbox: Inbox, index: SqlIndex, roads: Iterable[Source], stop: asyncio.Event
+) -> None:
+    """Until *stop*, forget hourly what was answered, said of identifiers or put away longer ago than is kept."""
     while not stop.is_set():
         now = datetime.now(UTC)
         await asyncio.to_thread(inbox.prune, now - timedelta(days=settings.keep_answers_days))
+        await asyncio.to_thread(index.prune, now - timedelta(days=settings.keep_identity_days))
         before = (now - timedelta(days=settings.keep_files_days)).timestamp()
         for road in roads:
             if isinstance(road, PutsAway) and (gone := await road.forget(before)):

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     keep_answers_days: Annotated[
         int, Field(ge=1, le=400, description="Days for which a message sent again gets the answer it got before.")
     ] = 30
+    keep_identity_days: Annotated[
+        int,
+        Field(ge=30, le=4000, description="Days after which identifiers that nobody says together any more part."),
+    ] = 400
     canary_seconds: Annotated[
         int,
         Field(ge=0, le=86_400, description="Seconds from one round of canaries to the next; 0 switches them off."),

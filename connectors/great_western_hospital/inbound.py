@@ -37,6 +37,7 @@ SPARED: Mapping[str, str] = {
     "discharged_at": "PV1-45",
     "former_nhs_number": "MRG-1",
     "former_hospital_number": "MRG-1",
+    "former_hospital_number_authority": "MRG-1",
 }
 
 
@@ -88,7 +89,8 @@ def _reported(message: Message, happened: str) -> Iterator[Event | Query]:
     }
     if happened == "person_merged":
         values["former_nhs_number"] = next(iter(nhs_numbers(message, "MRG-1")), None)
-        values["former_hospital_number"], _ = local_id(message, "MRG-1")
+        former = local_id(message, "MRG-1")
+        values["former_hospital_number"], values["former_hospital_number_authority"] = former
     yield from sound(values, SPARED, queries)
 
 

@@ -50,6 +50,8 @@ class Graph:
     ) -> None:
         self.kinds = dict(kinds or {})
         self.taken_back = set(taken_back)
+        self.last: dict[str, datetime] = {}
+        """When statements were last said, where that is written down: those that nobody says any more are forgotten."""
         self.cut = False
         """Whether there is more than was looked at, so that nothing follows from what is not here."""
         self.links: dict[str, Link] = {}

@@ -83,7 +83,7 @@ def _merged(stream: Stream, event: Event, agency: str) -> Iterator[tuple[Name, N
         value, other = _text(event, former), _text(event, survivor)
         if survivor in locals_:
             local = locals_[survivor]
-            discarded = _local(event, local._replace(path=former), agency)
+            discarded = _local(event, locals_.get(former, local._replace(path=former)), agency)
             if discarded is not None:
                 yield discarded, _local(event, local, agency)
         elif value and _holds(kinds[survivor], value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from hub.identified import Certainty
@@ -23,6 +23,10 @@ BORN_DIFFERS = "identity.born-differs"
 """The date of birth is another than was said beside the number that the identifiers lead to."""
 TOO_MANY = "identity.too-many"
 """One identifier is tied to so many others that it names nobody."""
+
+
+AGAIN = timedelta(days=7)
+"""How long it is enough to have written down that something was said."""
 
 
 class Source(NamedTuple):
@@ -60,13 +64,16 @@ def statements(said: Said, keys: Keys, graph: Graph, source: Source) -> Iterator
     What *said* adds to *graph*, which knows the names in it.
 
     Identifiers said together are tied to the best of them. A merge (HL7 v2 A40: PID survives, MRG-1 is discarded) ties
-    two numbers of one issuer for certain and never two NHS numbers: that both are one person's is the Spine's to say.
+    two numbers of one issuer for certain, of two issuers not quite (HL7 UK A.3 matches them by authority), and never
+    two NHS numbers: that both are one person's is the Spine's to say.
     """
     for link in _links(said, keys, source):
         if link.id in graph.taken_back:
             yield Doubt(SAID_AGAIN, link.one)
         elif link.id in graph.links:
-            continue
+            if source.at - graph.last.get(link.id, source.at) > AGAIN:
+                graph.last[link.id] = source.at
+                yield link  # to keep that it was said of late
         elif full := next((name for name in (link.one, link.other) if graph.full(name)), None):
             yield Doubt(TOO_MANY, full)
         else:
@@ -100,7 +107,8 @@ def _merges(said: Said, keys: Keys, source: Source, word: Certainty) -> Iterator
         if name.kind in SHARED or name == survivor:
             continue
         if survivor is not None:
-            yield link_of(keys, name_of(keys, name), name_of(keys, survivor), "gave-way", "certain", source)
+            certainty: Certainty = "certain" if name.issuer == survivor.issuer else "probable"
+            yield link_of(keys, name_of(keys, name), name_of(keys, survivor), "gave-way", certainty, source)
         elif said.names:
             yield link_of(keys, name_of(keys, name), name_of(keys, said.names[0]), "same", word, source)
     # What is discarded was one record, whose two numbers nobody traced for this message.

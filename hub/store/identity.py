@@ -13,7 +13,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import BindParameter, Connection, Engine, and_, bindparam, delete, or_, select, text
+from sqlalchemy import BindParameter, Connection, Engine, and_, bindparam, delete, exists, or_, select, text
 
 from hub.identity.closing import closing
 from hub.identity.graph import Graph, Link
@@ -27,6 +27,8 @@ from hub.store.identity_tables import closed, doubts, links, metadata, names
 AT_ONCE = 400  # values in one IN: below what either database takes, and few enough statements for a file
 MOST_NAMES = 2_000  # looked at in one closing; one child has some dozens, and what hangs together may be many children
 WHOLE = "-"
+PERSON = "person"
+"""In the place of an agency: a person said it, and the record of what was done says who."""
 MAYBE_CLOSED = "identity.maybe-closed"
 """An adoption order closed what this was tied to, and it may be another child's: somebody must say."""
 _CLOSING = 0x69646E74  # any fixed number: the lock that keeps what is being closed from being written anew
@@ -36,7 +38,11 @@ _SOME: BindParameter[str] = bindparam("some", expanding=True)
 _NUMBERS: BindParameter[str] = bindparam("numbers", expanding=True)
 _SHUT = select(closed.c.mark).where(closed.c.mark.in_(_SOME))
 _AROUND = select(
-    *(links.c[name] for name in Link._fields), links.c.one_kind, links.c.other_kind, links.c.taken_back
+    *(links.c[name] for name in Link._fields),
+    links.c.one_kind,
+    links.c.other_kind,
+    links.c.last,
+    links.c.taken_back,
 ).where(
     or_(
         links.c.one.in_(_SOME),
@@ -100,10 +106,14 @@ class SqlIndex:
             {"name": own, "kind": kinds[own], "box": self._box(own, news.names[own])}
             for own in sorted(kinds.keys() - shut - known)
         ])  # fmt: skip
-        self._insert(connection, links, [
-            {**link._asdict(), "one_kind": kinds[link.one], "other_kind": kinds[link.other]}
-            for link in sorted(news.links) if shut.isdisjoint((link.one, link.other))
-        ])  # fmt: skip
+        rows = [
+            {**link._asdict(), "one_kind": kinds[link.one], "other_kind": kinds[link.other], "last": link.at}
+            for link in sorted({link.id: link for link in news.links}.values())
+            if shut.isdisjoint((link.one, link.other))
+        ]
+        if rows:
+            new = insert(self._store, links)
+            connection.execute(new.on_conflict_do_update(index_elements=["id"], set_={"last": new.excluded.last}), rows)
         self._insert(connection, doubts, [
             {**doubt._asdict(), **source._asdict()}
             for doubt, source in sorted(news.doubts) if doubt.name not in shut
@@ -139,6 +149,27 @@ class SqlIndex:
             ])  # fmt: skip
         return len(every)
 
+    def prune(self, before: datetime) -> int:
+        """
+        Forget what nobody said since a moment; returns how many links that were.
+
+        A hospital says who everybody is that it treats, and the index keeps nobody for ever. What persons said or took
+        back stays, and so does which NHS number gave way to which, which is said once.
+        """
+        forgotten = and_(
+            links.c.last < before,
+            links.c.taken_back.is_(None),
+            links.c.agency != PERSON,
+            or_(links.c.relation == "same", links.c.one_kind != NHS_NUMBER),
+        )
+        with self._store.begin() as connection:
+            count = connection.execute(delete(links).where(forgotten)).rowcount
+            if count:
+                tied = exists().where(or_(links.c.one == names.c.name, links.c.other == names.c.name))
+                asked = exists().where(doubts.c.name == names.c.name)
+                connection.execute(delete(names).where(~tied, ~asked))
+        return count
+
     def closed_words(self, agency: str) -> Collection[str]:
         """Marks of what all know, and of what *agency* itself gave out."""
         with reading(self._store) as connection:
@@ -173,10 +204,11 @@ def graph_of(connection: Connection, kinds: Mapping[str, str], *, whole: bool = 
         for some in portions(wave):
             numbers = [] if whole else [name for name in some if graph.kinds[name] == NHS_NUMBER]
             others = some if whole else [name for name in some if graph.kinds[name] != NHS_NUMBER]
-            for *said, one_kind, other_kind, taken_back in connection.execute(
+            for *said, one_kind, other_kind, last, taken_back in connection.execute(
                 _AROUND, {"some": others, "numbers": numbers}
             ):
                 link = Link(*said)
+                graph.last[link.id] = last
                 graph.kinds.setdefault(link.one, one_kind)
                 graph.kinds.setdefault(link.other, other_kind)
                 if taken_back is None:

@@ -32,12 +32,14 @@ links = Table(
     Column("stream", String(80), nullable=False),
     Column("event", String(64), nullable=False),  # the first that said it
     Column("at", Moment, nullable=False),
+    Column("last", Moment, nullable=False),  # when it was last said, to within a week
     Column("taken_back", Moment),  # a person took it back: it has no effect, however often it is said
     CheckConstraint("relation IN ('same', 'gave-way')", name="identity_links_relation"),
     CheckConstraint(f"certainty IN {CERTAINTIES}", name="identity_links_certainty"),
 )
 Index("identity_links_one", links.c.one)
 Index("identity_links_other", links.c.other)
+Index("identity_links_last", links.c.last)
 
 doubts = Table(
     "identity_doubts",

@@ -18,11 +18,9 @@ from hub.identity.statements import CONTRADICTED, Source, link_of, name_of
 from hub.keys import Keys
 from hub.reasons import reason
 from hub.store import reading
-from hub.store.identity import SqlIndex, graph_of
+from hub.store.identity import PERSON, SqlIndex, graph_of
 from hub.store.identity_tables import audit, closed, doubts, links
 
-PERSON = "person"
-"""In the place of an agency: a person said it, and the record of what was done says who."""
 UNCONFIRMED = "identity.unconfirmed"
 """Identifiers that were said together by somebody who did not trace them: `confirm` the link, or take it back."""
 MOST = 50  # shown at once

@@ -100,6 +100,12 @@ class AttendanceReported(Event):
         Sensitivity.IDENTIFIER,
     ] = None
 
+    former_hospital_number_authority: Annotated[
+        Code | None,
+        Field(description="Who gave the number that a merge discards, as an ODS code or a local name."),
+        Sensitivity.OPEN,
+    ] = None
+
     @model_validator(mode="after")
     def _merge_names_both(self) -> Self:
         former = self.former_nhs_number is not None or self.former_hospital_number is not None
@@ -118,6 +124,7 @@ stream = Stream(
     ),
     also=(
         Local("hospital_number", "patient.hospital_number", ("patient.hospital_number_authority", "organisation_ods")),
+        Local("hospital_number", "former_hospital_number", ("former_hospital_number_authority", "organisation_ods")),
     ),
     verified="patient.nhs_number_verified",
     merged=(

@@ -89,7 +89,8 @@ class Day:
         """The hospital reports something of a patient."""
         self._told += 1
         at = f"{self.now + timedelta(minutes=self._told):%Y%m%d%H%M}"
-        ids = "~".join(one for one in (number and f"{number}^^^NHS^NH", mrn and f"{mrn}^^^RZZ^MR") if one)
+        own = mrn if "^" in mrn or not mrn else f"{mrn}^^^RZZ^MR"
+        ids = "~".join(one for one in (number and f"{number}^^^NHS^NH", own) if one)
         status = "" if traced is None else "NSTS01" if traced else "NSTS02"
         segments = [
             f"MSH|^~\\&|CAREFLOW|RZZ|SHARINGHUB|SBC|{at}||ADT^{trigger}|G{self._told}|P|2.4|||||GBR|UNICODE|EN",
@@ -220,6 +221,14 @@ def test_by_the_survivor_where_only_the_discarded_had_her_number(day: Day) -> No
     assert verdicts(day.arrives("H1")) == [("flagged", "certain")]
 
 
+def test_a_merge_of_numbers_of_two_issuers_is_not_quite_certain(day: Day) -> None:
+    """An A&E number under its own authority; and the hospital's own number of the same letters is nobody's."""
+    day.adt("A28", "H1", FLAGGED)
+    day.adt("A40", "H1", merges="H2^^^QEAE^MR")
+    assert verdicts(day.arrives("H2^^^QEAE^MR")) == [("flagged", "probable")]
+    assert verdicts(day.arrives("H2")) == [("unknown", None)]
+
+
 def test_two_nhs_numbers_are_never_merged(day: Day) -> None:
     """What rests on either record is then only possible, for both children; who gives a number is who they are."""
     day.adt("A28", "H1", FLAGGED)
@@ -229,6 +238,22 @@ def test_two_nhs_numbers_are_never_merged(day: Day) -> None:
     assert verdicts(day.arrives("H1")) == [("flagged", "possible"), ("unknown", None)]
     assert verdicts(day.arrives("", OTHER)) == [("nothing_known", None)]
     assert verdicts(day.arrives("", FLAGGED)) == [("flagged", "certain")]
+
+
+def test_a_merge_that_was_wrong_is_undone(day: Day) -> None:
+    """From then on nothing follows from it, however often the hospital says it again; what else was said stands."""
+    day.adt("A28", "H1", FLAGGED)
+    day.adt("A40", "H1", merges="H2^^^RZZ^MR")
+    assert verdicts(day.arrives("H2")) == [("flagged", "certain")]
+    index = day.once._intake._registry._index  # type: ignore[union-attr]
+    (merge,) = [link for link in index.graph.links.values() if link.relation == "gave-way"]  # type: ignore[attr-defined]
+
+    index.graph.drop(merge.id)  # type: ignore[attr-defined]
+
+    assert verdicts(day.arrives("H2")) == [("unknown", None)]
+    day.adt("A40", "H1", merges="H2^^^RZZ^MR")
+    assert verdicts(day.arrives("H2")) == [("unknown", None)]
+    assert verdicts(day.arrives("H1")) == [("flagged", "certain")]
 
 
 def test_a_contradiction_tells_a_pointer_only(day: Day) -> None:

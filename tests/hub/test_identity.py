@@ -28,6 +28,7 @@ from hub.identity.statements import Source, link_of, name_of
 from hub.inbound import Line, Outcome, Queried, Refusal, Understood
 from hub.keys import Keys
 from hub.reasons import NotAnswered
+from hub.store import create, engine
 from hub.store.identity import SqlIndex
 from hub.store.identity_tables import closed, doubts, links, metadata, names
 from hub.store.identity_work import UNCONFIRMED, NotDone, Work
@@ -96,22 +97,36 @@ def codes(outcomes: list[Outcome]) -> set[str]:
     return {one.code for one in outcomes if isinstance(one, Queried | Refusal)}
 
 
-def memory() -> Iterator[Engine]:
-    store = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    yield store
-    store.dispose()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each database by turns, with nothing in it."""
+    if request.param == "sqlite":
+        made = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    else:
+        made = emptied(request.getfixturevalue("postgresql"))
+    yield made
+    made.dispose()
 
 
-@pytest.fixture
-def store() -> Iterator[Engine]:
-    """A database in memory."""
-    yield from memory()
+def emptied(url: str) -> Engine:
+    """A PostgreSQL whose tables hold nothing."""
+    made = engine(url)
+    create(made, metadata)
+    with made.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(delete(table))
+    return made
 
 
 @pytest.fixture(params=["memory", "sql"])
-def index(request: pytest.FixtureRequest, store: Engine) -> Index:
+def index(request: pytest.FixtureRequest) -> Iterator[Index]:
     """Both ways in which it is kept."""
-    return MemoryIndex(KEYS) if request.param == "memory" else SqlIndex(store, KEYS)
+    if request.param == "memory":
+        yield MemoryIndex(KEYS)
+        return
+    made = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    yield SqlIndex(made, KEYS)
+    made.dispose()
 
 
 @pytest.fixture
@@ -380,15 +395,10 @@ def test_in_sqlite_it_is_too() -> None:
 
 def test_in_postgresql_it_is_too(postgresql: str) -> None:
     """And on the other database."""
-    from hub.store import engine
 
     def make() -> tuple[Index, Engine]:
-        store = engine(postgresql)
-        made = SqlIndex(store, KEYS)
-        with store.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(delete(table))
-        return made, store
+        store = emptied(postgresql)
+        return SqlIndex(store, KEYS), store
 
     run(make, 6)
 
@@ -535,6 +545,44 @@ def test_no_number_lies_in_the_database_in_the_open(store: Engine) -> None:
         rows = [str(row) for table in (names, links, doubts, closed) for row in connection.execute(select(table))]
     assert len(rows) > 6
     assert not any(value in row for row in rows for value in (*NUMBERS, LOCAL.value, "K774411"))
+
+
+def at(registry: Registry, day: int, **words: Any) -> None:
+    """Something said on one day."""
+    one = Understood(0, str(next(COUNT)), STREAM, Came(**words))
+    registry.keep(registry.settle(line(), [one], NOW + timedelta(days=day))[1])
+
+
+def test_a_file_that_says_the_same_twice_is_kept_once(store: Engine) -> None:
+    """New, or known and not said for long."""
+    registry = Registry(KEYS, SqlIndex(store, KEYS))
+    for day in (0, 100):
+        rows = [Understood(n, f"{day}.{n}", STREAM, Came(local="H1", number=NUMBERS[0])) for n in range(3)]
+        registry.keep(registry.settle(line(), rows, NOW + timedelta(days=day))[1])
+    with store.connect() as connection:
+        (row,) = connection.execute(select(links.c.at, links.c.last)).all()
+    assert (row.at, row.last) == (NOW, NOW + timedelta(days=100))
+
+
+def test_what_nobody_says_any_more_is_forgotten_and_what_is_said_stays(store: Engine, work: Work) -> None:
+    """A year after it was last said, not first; a person's word, and which number gave way to which, stay."""
+    index = SqlIndex(store, KEYS)
+    registry = Registry(KEYS, index)
+    at(registry, 0, local="H100001", number=NUMBERS[0])
+    at(registry, 0, local="H100002", number=NUMBERS[0])
+    at(registry, 0, gone=NUMBERS[2], successors=(NUMBERS[3],))
+    work.tie(Name("hospital_number", "ward/", "H100003"), Name(NHS_NUMBER, "", NUMBERS[0]), **WHY)
+    at(registry, 3, local="H100001", number=NUMBERS[0])
+    assert index.prune(NOW + timedelta(days=1)) == 2, "within a week it is not written down anew"
+
+    at(registry, 0, local="H100001", number=NUMBERS[0])
+    at(registry, 0, local="H100002", number=NUMBERS[0])
+    at(registry, 300, local="H100001", number=NUMBERS[0])
+    assert index.prune(NOW + timedelta(days=200)) == 1
+    assert led(registry, local="H100001") == led(registry, local="H100003") == [(NUMBERS[0], "certain")]
+    assert led(registry, local="H100002") == [None]
+    assert led(registry, number=NUMBERS[2])[0] == (NUMBERS[3], "certain")
+    assert index.value(name_of(KEYS, Name("hospital_number", "ward/", "H100002"))) is None
 
 
 @given(st.sampled_from(NUMBERS), st.sampled_from(LOCALS))
