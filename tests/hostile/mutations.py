@@ -14,7 +14,7 @@ from .seeds import CANARIES, Seed
 
 Mutation = Callable[[random.Random, bytes, Sequence[Seed]], bytes]
 
-MOST = 250_000  # bytes of a mutated input, but for the few that are to be too long
+MOST = 150_000  # bytes of a mutated input, but for the few that are to be too long
 TOKENS = (
     b"\x00", b"\x0b", b"\x1c\r", b"\x1b[2J", b"\r", b"\n", b"\r\n", b"\t", b"\x7f", b"\xff\xfe", b"\xef\xbb\xbf", b'"',
     b'""', b"'", b",", b";", b"|", b"^", b"~", b"\\", b"&", b"\\X00\\", b"\\X0D0A\\", b"\\.br\\", b"{", b"}",
