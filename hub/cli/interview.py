@@ -186,9 +186,8 @@ def _filled(stream: Stream) -> Iterator[tuple[str, str | None]]:
     """The partner's columns in its order, each with the field that fills it, or none."""
     facts = suggesting.leaves(stream)
     known = {fact.name: fact for fact in facts}
-    headings = first.headings(
-        asking.text("Paste the heading line that it takes, in its order", valid=_heading).encode()
-    )
+    pasted = asking.text("Paste the heading line that it takes, in its order", valid=_heading)
+    headings = first.headings(pasted.encode())
     click.echo(f"Which field of {stream.name} fills each column? - for a column left empty. There is:")
     _list(stream)
 
