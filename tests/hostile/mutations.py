@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from .seeds import CANARIES, Seed
@@ -204,7 +204,8 @@ def reshape(dice: random.Random, data: bytes) -> bytes:
             above[key] = [above[key]] * dice.choice((0, 1, 3, 2_000))
         elif isinstance(above, dict):
             above[dice.choice((*above, "child", "id", CANARIES[0].decode(), ""))] = deepcopy(above[key])
-    return json.dumps(tree, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass")[:MOST]
+    written = json.JSONEncoder(ensure_ascii=dice.random() < 0.5).iterencode(tree)
+    return "".join(islice(written, MOST // 4)).encode("utf-8", "surrogatepass")[:MOST]  # never the whole of a huge one
 
 
 def _within(tree: Any) -> Iterator[Any]:
