@@ -90,7 +90,7 @@ def _line(catalog: Catalog, taken: list[str]) -> Line:
     road = asking.one("By which road?", _roads(form, LISTENED_ON))
     into = asking.one("Which stream does it become?", _streams(catalog))
     charset = asking.one("What do its bytes mean where they do not say?", dict.fromkeys(CHARSETS, ""), "utf-8")
-    line = Line(name, form, road, into, called, charset, sample=_sample(form))
+    line = Line(name, form, road, into, called, charset, sample=_sample(form, charset))
     stream = catalog.streams[into]
     if form == "csv":
         return _mapped(replace(line, columns=_columns(line)), stream)
@@ -103,12 +103,14 @@ def _roads(form: str, able: tuple[str, ...]) -> Mapping[str, str]:
     return {road: ROADS[road] for road in able if form not in NO_ROAD.get(road, ())}
 
 
-def _sample(form: str) -> bytes:
+def _sample(form: str, charset: str) -> bytes:
     click.echo("\nA sample makes the first example. It is kept in the repository: INVENTED PEOPLE ONLY.")
 
     def read(said: str) -> str:
         if said != asking.NONE:
-            first.sample(Path(said))
+            data = first.sample(Path(said))
+            if form == "csv":
+                first.headings(data, charset)
         return said
 
     said = asking.text(f"A sample file ({form}), or - for none", default=asking.NONE, valid=read)
@@ -125,8 +127,13 @@ def _columns(line: Line) -> tuple[str, ...]:
         found = first.headings(line.sample, line.charset)
         click.echo(f"Its columns: {', '.join(found)}")
         return found
-    said = asking.text("Paste its heading line")
-    return first.headings(said.encode(), line.charset)
+    return first.headings(asking.text("Paste its heading line", valid=_heading).encode())
+
+
+def _heading(said: str) -> str:
+    """A heading line that the gateway could read; what it says against one is an answer too."""
+    first.headings(said.encode())
+    return said
 
 
 def _mapped(line: Line, stream: Stream) -> Line:
@@ -179,7 +186,8 @@ def _filled(stream: Stream) -> Iterator[tuple[str, str | None]]:
     """The partner's columns in its order, each with the field that fills it, or none."""
     facts = suggesting.leaves(stream)
     known = {fact.name: fact for fact in facts}
-    headings = first.headings(asking.text("Paste the heading line that it takes, in its order").encode())
+    pasted = asking.text("Paste the heading line that it takes, in its order", valid=_heading)
+    headings = first.headings(pasted.encode())
     click.echo(f"Which field of {stream.name} fills each column? - for a column left empty. There is:")
     _list(stream)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from hub.catalog import Catalog
@@ -54,7 +55,7 @@ def _table(line: Line, stream: Stream) -> Iterator[str]:
     yield f"    {stream.event.__name__},"
     yield "    {"
     for path, column in line.fills.items():
-        yield f"        {path!r}: {column!r},".replace("'", '"')
+        yield f"        {json.dumps(path)}: {json.dumps(column, ensure_ascii=False)},"
     for path in unfilled(line, stream):
         yield f"        # TODO {path}: the event needs it, and no column fills it; give it its value below"
     yield "    },"

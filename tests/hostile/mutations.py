@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from itertools import islice, pairwise
+from typing import Any
 
 from .seeds import CANARIES, Seed
 
 Mutation = Callable[[random.Random, bytes, Sequence[Seed]], bytes]
 
-MOST = 250_000  # bytes of a mutated input, but for the few that are to be too long
+MOST = 150_000  # bytes of a mutated input, but for the few that are to be too long
 TOKENS = (
     b"\x00", b"\x0b", b"\x1c\r", b"\x1b[2J", b"\r", b"\n", b"\r\n", b"\t", b"\x7f", b"\xff\xfe", b"\xef\xbb\xbf", b'"',
     b'""', b"'", b",", b";", b"|", b"^", b"~", b"\\", b"&", b"\\X00\\", b"\\X0D0A\\", b"\\.br\\", b"{", b"}",
@@ -25,6 +28,11 @@ NUMBERS = (
     b"0", b"-1", b"00", b"1.0", b"1e999", b"1e-999", b"-1e308", b"NaN", b"%d" % 2**31, b"%d" % 2**63,
     b"99999999999999999999999999", b"0x10", b"1_000", b" 7", b"+7", b"9" * 5_000, b"0000-00-00", b"9999-12-31",
     b"10000-01-01", b"00010101", b"99991231235959", b"20260230", b"20260329013000", b"\xd9\xa1\xd9\xa2",
+)  # fmt: skip
+VALUES: tuple[Any, ...] = (
+    None, True, False, 0, -1, 2**63, 10**400, 1.5, 1e308, "", " ", "\x00", "\ud800", "\u202e", "9990000018",
+    "9" * 5_000, "2026-02-30", "0001-01-01", "2026-09-15T09:30:00", "2026-09-15T09:30:00+99:00", "=1+1", [], {}, [[]],
+    [None], {"": {}}, CANARIES[1].decode(), "true", "1", ["a"] * 3_000, {"id": "x"},
 )  # fmt: skip
 DELIMITERS = (b",;", b",\t", b"|^", b"^~", b"&\\", b"\r\n", b"\"'", b"{[", b"}]", b":,", b"<>", b"|,", b"/-")
 NESTS = (
@@ -40,6 +48,8 @@ def mutated(seeds: Sequence[Seed], name: str, number: int) -> Seed:
     dice = random.Random(f"{name} {number}")
     seed = dice.choice(seeds)
     data = seed.data
+    if data.lstrip()[:1] in (b"{", b"[") and (other := random.Random(f"{number} {name}")).random() < 0.5:
+        return Seed(reshape(other, data), seed.about)
     for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 4))):
         data = dice.choices(WAYS, WEIGHTS)[0](dice, data, seeds)
         if len(data) > MOST and dice.random() > 0.02:
@@ -169,6 +179,46 @@ def change_cell(dice: random.Random, data: bytes, seeds: Sequence[Seed]) -> byte
     other = dice.choice(list(pairwise(places)))
     value = dice.choice((b"", b'""', b" ", data[other[0] + 1 : other[1]], dice.choice(TOKENS), dice.choice(NUMBERS)))
     return data[: start + 1] + value + data[end:]
+
+
+def reshape(dice: random.Random, data: bytes) -> bytes:
+    """JSON that stays JSON, of which a few values, members or elements are others: what understands it is tried."""
+    try:
+        tree = json.loads(data)
+    except ValueError:
+        return data
+    for _ in range(dice.choice((1, 1, 2, 4))):
+        places = [(above, key) for above in _within(tree) for key in _keys(above)]
+        if not places:
+            break
+        above, key = dice.choice(places)
+        way = dice.randrange(5)
+        if way == 0:
+            del above[key]
+        elif way == 1:
+            above[key] = deepcopy(dice.choice(VALUES))
+        elif way == 2:
+            other, its = dice.choice(places)
+            above[key] = deepcopy(other[its]) if its in _keys(other) else None
+        elif way == 3:
+            above[key] = [above[key]] * dice.choice((0, 1, 3, 2_000))
+        elif isinstance(above, dict):
+            above[dice.choice((*above, "child", "id", CANARIES[0].decode(), ""))] = deepcopy(above[key])
+    written = json.JSONEncoder(ensure_ascii=dice.random() < 0.5).iterencode(tree)
+    return "".join(islice(written, MOST // 4)).encode("utf-8", "surrogatepass")[:MOST]  # never the whole of a huge one
+
+
+def _within(tree: Any) -> Iterator[Any]:
+    """Every object and array of a document, breadth first, a few thousand at the most."""
+    found = [tree]
+    for one in found:
+        if isinstance(one, dict | list) and len(found) < 5_000:
+            yield one
+            found += one.values() if isinstance(one, dict) else one
+
+
+def _keys(one: Any) -> list[Any]:
+    return list(one) if isinstance(one, dict) else list(range(min(len(one), 50)))
 
 
 def unlike(dice: random.Random, data: bytes, _: Sequence[Seed]) -> bytes:

@@ -62,7 +62,7 @@ def _known() -> frozenset[str]:
     return frozenset(text[start : start + RUN] for start in range(len(text) - RUN + 1))
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=1_000)
 def _unknown(text: str) -> frozenset[str]:
     """The runs of *text* that the hub does not know by itself; each is looked for in an input byte for byte."""
     low = text.lower().encode("utf-8", "replace").decode("latin-1")

@@ -32,7 +32,7 @@ Verdict = Literal["accepted", "set aside", "quarantined", "turned away"]
 """Turned away: refused and nothing of it kept, or cut off where frames could no longer be told apart."""
 NOW = datetime(2026, 9, 15, 9, 30, tzinfo=UTC)
 KEYS = Keys(b"a secret for tests, of 32 bytes.")
-REMEMBERED = 100  # inputs for which one memory of answers lasts
+REMEMBERED = 2  # inputs for which one memory of answers lasts: an id that was used before is looked at no further
 PATIENCE = 20.0
 
 

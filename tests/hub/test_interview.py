@@ -186,6 +186,22 @@ def test_an_answer_that_will_not_do_is_asked_for_again(house):
         assert said in result.output
 
 
+def test_a_heading_that_could_not_be_read_is_asked_for_again(house):
+    """Parted by semicolons, or with a column twice; one with an odd name is written as it is."""
+    odd = 'Surname,Child\'s first name,"Born, if known"'
+    answers = (*WHO, "y", "Lists", "lists", "csv", "files", "child_demographics", "", "-", "A;B;C", "A,B,A", odd,
+               "", "child.forename", "child.born", "n", "n")  # fmt: skip
+    result = ask("nurses", answers)
+
+    assert result.exit_code == 0, result.output
+    assert "csv.delimiter" in result.output
+    assert "csv.column-twice" in result.output
+    ran = house.python("-c", "import connectors.nurses.inbound as made; print(made.LISTS)")
+    assert ran.returncode == 0, ran.stderr
+    assert '"child.forename": "Child\'s first name"' in house.text("connectors/nurses/inbound.py")
+    assert not [one for one in house.findings() if "nurses/agency.yaml" in one and "no example" not in one]
+
+
 def test_a_name_that_is_taken_is_told_before_the_first_question(house):
     """Nobody answers twenty questions for nothing."""
     result = ask("chis", ())
