@@ -21,6 +21,7 @@ from hub.catalog import Catalog
 from hub.envelope import Envelope
 from hub.errors import CatalogError, NotForUs, NotUnderstood, TransportError
 from hub.identity.index import MemoryIndex
+from hub.identity.names import Name
 from hub.identity.registry import Registry
 from hub.inbound import Line, Understood
 from hub.intake import Intake, plain
@@ -552,6 +553,18 @@ def test_an_order_closes_in_the_index_what_was_tied_before(log, index):
     answer = receive(intake, said(id="m2", restricted=True, case_id="K774411"))
 
     assert (answer.code, answer.kept, len(log.commits)) == ("identity.closed", False, before)
+
+
+def test_an_order_may_be_said_again_by_what_is_closed_and_by_nothing_else(log, index):
+    """An extract says it each day; beside a number that is open it could tell who the child is now."""
+    intake = Intake(WALLED, KEYS, log.commit, registry=Registry(KEYS, index))
+    index.close([Name("nhs_number", "", OLD), Name("case_id", "", "K774411")], datetime(2026, 9, 1, tzinfo=UTC))
+    again = said(id="m1", adopted="2026-09-01", nhs_number=OLD, case_id="K774411")
+
+    answers = receive(intake, again, said(id="m2", adopted="2026-09-01", nhs_number=NEW, case_id="K774411"))
+
+    assert [(one.code, one.events) for one in answers] == [("accepted", 1), ("identity.closed", 0)]
+    assert not index.graph.links
 
 
 CERTAIN = Line(
