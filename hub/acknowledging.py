@@ -90,7 +90,7 @@ class Acknowledgements:
             )
             came = await self._office.store(take)
             note("courier", f"acknowledgement: {came}", level=_LEVELS.get(came, logging.ERROR), agency=self._agency,
-                 stream=stream.name, code=said.code, state=said.verdict, number=said.number,
+                 stream=stream.name, code=said.code, state=said.verdict, run=said.number,
                  message=said.delivery, event=said.event)  # fmt: skip
             if came in ("settled", "again"):
                 moved.update(about)
@@ -106,5 +106,5 @@ class Acknowledgements:
             if (place := (late.delivery, late.handed)) not in self._told:
                 self._told.add(place)
                 note("courier", "acknowledgement overdue", level=logging.ERROR, agency=self._agency,
-                     stream=late.lane.stream, message=late.delivery, number=late.number, count=late.messages,
+                     stream=late.lane.stream, message=late.delivery, run=late.number, count=late.messages,
                      seconds=round((office.clock() - late.handed).total_seconds()))  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Literal
 KEYS = frozenset({
     "agency", "line", "stream", "topic", "partition", "offset", "event", "code", "place", "rule", "count", "events",
     "set_aside", "refused", "queried", "attempt", "state", "lane", "group", "process", "port", "seconds", "kind",
-    "where", "message", "file", "number",
+    "where", "message", "file", "run",
 })  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # what would make two lines, or steer a terminal
 

@@ -49,6 +49,7 @@ def deliveries(ctx: click.Context, as_json: bool) -> None:
     settings, now = Settings.read(), datetime.now(UTC)
     ledger = _ledger(settings)
     late = ledger.overdue(now, timedelta(hours=settings.acknowledgement_hours))
+    standing = ledger.standing()
     rows: list[dict[str, Any]] = [
         {
             "agency": one.agency,
@@ -60,7 +61,7 @@ def deliveries(ctx: click.Context, as_json: bool) -> None:
             "parked": dict(one.parked),
             "oldest": one.oldest.isoformat(timespec="seconds") if one.oldest else None,
         }
-        for one in ledger.standing()
+        for one in standing
     ]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
@@ -70,7 +71,7 @@ def deliveries(ctx: click.Context, as_json: bool) -> None:
         return
     table = _table("agency", "stream", "waiting", "under way", "handed over", "overdue", "parked", "oldest")
     for one in rows:
-        reasons = ", ".join(f"{count} {code or '(no code)'}" for code, count in sorted(dict(one["parked"]).items()))
+        reasons = ", ".join(f"{count} {code or '(no code)'}" for code, count in sorted(one["parked"].items()))
         shown = (*list(one.values())[:6], reasons or "0", one["oldest"] or "")
         table.add_row(*map(str, shown))
     console.print(table)

@@ -105,7 +105,8 @@ class Runs(Rows):
         """
         with self._store.begin() as connection:
             once = insert(self._store, heard).values(agency=agency, stream=said.stream, event=said.event, at=now)
-            if not connection.execute(once.on_conflict_do_nothing()).rowcount:
+            new = connection.execute(once.on_conflict_do_nothing().returning(heard.c.event))
+            if new.scalar_one_or_none() is None:
                 return "heard before"
             files = self._meant(connection, agency, streams, said)
             if len(files) != 1:

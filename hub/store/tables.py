@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Connection,
     Index,
     Integer,
     LargeBinary,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
 
 from hub.store import Moment
@@ -128,6 +130,28 @@ interventions = Table(  # what people decided of what was parked; rows are added
     Column("reason", String(120), nullable=False),  # the code under which it was parked
     Column("because", String(2000), nullable=False),
 )
+
+_STAND = "interventions are added, never changed"  # whatever program tries
+_TRIGGERS = {
+    "sqlite": [
+        f"CREATE TRIGGER interventions_no_{deed.lower()} BEFORE {deed} ON interventions "
+        f"BEGIN SELECT RAISE(ABORT, '{_STAND}'); END"
+        for deed in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION interventions_stand() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{_STAND}'; END $$",
+        "CREATE TRIGGER interventions_stand BEFORE UPDATE OR DELETE ON interventions "
+        "FOR EACH ROW EXECUTE FUNCTION interventions_stand()",
+    ],
+}
+
+
+@event.listens_for(interventions, "after_create")
+def _make_it_stand(_table: Table, connection: Connection, **_: object) -> None:
+    for trigger in _TRIGGERS[connection.dialect.name]:
+        connection.exec_driver_sql(trigger)
+
 
 inbox = Table(
     "inbox",

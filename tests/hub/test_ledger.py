@@ -29,7 +29,9 @@ from hub.keys import Keys
 from hub.store import engine, reading
 from hub.store.entries import Acked, Again, Arrival, Lane, Parked
 from hub.store.inbox import Inbox
+from hub.store.interventions import recorded
 from hub.store.ledger import HORIZON, Ledger
+from hub.store.oversight import Decided
 from hub.store.tables import deliveries, metadata
 
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
@@ -296,6 +298,18 @@ def test_a_state_that_cannot_be_is_refused_by_the_database(ledger: Ledger, store
     ledger.enqueue([arrived("m1")], NOW)
     with pytest.raises(Exception, match="deliveries_settled"), store.begin() as connection:
         connection.execute(text("UPDATE deliveries SET state = 'ACKED'"))
+
+
+@pytest.mark.parametrize("change", ["UPDATE interventions SET because = ''", "DELETE FROM interventions"])
+def test_what_a_person_decided_stands(ledger: Ledger, store: Engine, change: str) -> None:
+    """Who released what, and why, is on record, and neither database lets anybody change it."""
+    ledger.enqueue([arrived("m1")], NOW)
+    ledger.settle(LANE, [Parked(("m1",), "refused")], NOW)
+    assert ledger.release("clinic", "moves", "m1", NOW, by=Decided("Ada Quill", "They asked for it again."))
+    with pytest.raises(Exception, match="added, never changed"), store.begin() as connection:
+        connection.execute(text(change))
+    (one,) = recorded(store)
+    assert (one.by, one.what, one.message_id, one.reason) == ("Ada Quill", "release", "m1", "refused")
 
 
 @dataclass
