@@ -29,7 +29,7 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     """Listen until *stop*; *ready* is called with the port of each road that has one."""
     keys = settings.keys()
     committer = Committer(bootstrap, "hub-gateway.0", settings.kafka())
-    store = engine(settings.database)
+    store = engine(settings.gateway_database)
     inbox, index = Inbox(store, keys), SqlIndex(store, keys)
     following = Following(catalog)
     follower = Follower(bootstrap, following.topics, following.take, settings.kafka())

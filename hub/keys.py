@@ -34,6 +34,7 @@ class Keys:
         self._identity = self._derive("identity")
         self._enclave = self._derive("adoption enclave")
         self._recipients: dict[str, tuple[bytes, bytes]] = {}
+        self._boxes: dict[str, AESGCM] = {}
 
     def _derive(self, purpose: str) -> bytes:
         return HKDF(SHA256(), 32, salt=b"sharing-hub", info=purpose.encode()).derive(self._secret)
@@ -87,11 +88,18 @@ class Keys:
     def seal(self, purpose: str, content: bytes, bound_to: str) -> bytes:
         """Encrypt *content* at rest; it opens only for the same *purpose* and *bound_to*."""
         nonce = os.urandom(12)
-        return nonce + AESGCM(self._derive(f"box\x00{purpose}")).encrypt(nonce, content, bound_to.encode())
+        return nonce + self._box(purpose).encrypt(nonce, content, bound_to.encode())
 
     def unseal(self, purpose: str, box: bytes, bound_to: str) -> bytes:
         """The content of a box; raises `cryptography.exceptions.InvalidTag` where anything does not fit."""
-        return AESGCM(self._derive(f"box\x00{purpose}")).decrypt(box[:12], box[12:], bound_to.encode())
+        return self._box(purpose).decrypt(box[:12], box[12:], bound_to.encode())
+
+    def _box(self, purpose: str) -> AESGCM:
+        """What seals for one *purpose*; worked out once, since that takes longer than to seal."""
+        box = self._boxes.get(purpose)
+        if box is None:
+            box = self._boxes[purpose] = AESGCM(self._derive(f"box\x00{purpose}"))
+        return box
 
 
 def digest(key: bytes, text: str | bytes) -> str:

@@ -113,6 +113,16 @@ class Settings(BaseSettings):
         """The URL of the SQL store."""
         return self.store_url or f"sqlite:///{self.path('hub.db')}"
 
+    @property
+    def gateway_database(self) -> str:
+        """
+        The URL of what the gateway alone writes: answers, and who is who.
+
+        SQLite lets one writer in at a time, and those who wait look again after longer and longer sleeps: in one file
+        with the couriers' ledger, a hospital would wait for its acknowledgement while alerts are delivered.
+        """
+        return self.store_url or f"sqlite:///{self.path('gateway.db')}"
+
     def keys(self) -> Keys:
         """The hub's keys; makes a secret in the state folder where none is set."""
         try:

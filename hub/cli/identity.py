@@ -152,7 +152,7 @@ def _work() -> Work:
     from hub.store.identity_work import Work  # noqa: PLC0415
 
     settings = Settings.read()
-    return Work(engine(settings.database), settings.keys())
+    return Work(engine(settings.gateway_database), settings.keys())
 
 
 def _shared(kind: str) -> bool:

@@ -162,7 +162,7 @@ def ward_of() -> Ward:
 
     loaded, settings = sound(), Settings.read()
     keys, bootstrap = settings.keys(), bootstrap_of(settings)
-    registry = Registry(keys, SqlIndex(engine(settings.database), keys))
+    registry = Registry(keys, SqlIndex(engine(settings.gateway_database), keys))
     return Ward(loaded, keys, bootstrap, settings.kafka(), counting, registry)
 
 

@@ -130,7 +130,7 @@ def _inbox() -> Inbox:
     from hub.store.inbox import Inbox  # noqa: PLC0415
 
     settings = Settings.read()
-    return Inbox(engine(settings.database), settings.keys())
+    return Inbox(engine(settings.gateway_database), settings.keys())
 
 
 def _second(why: Reason, second: str) -> str:

@@ -79,7 +79,7 @@ class Town:
         settings = Settings(state=folder)
         cluster.prepare(catalog, settings, bootstrap)
         self.committer = Committer(bootstrap, "hub-gateway.0")
-        self._store = engine(settings.database)
+        self._store = engine(settings.gateway_database)
         self.inbox = Inbox(self._store, keys)
         self.following = Following(catalog)
         self.follower = Follower(bootstrap, self.following.topics, self.following.take)

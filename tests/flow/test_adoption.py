@@ -134,11 +134,14 @@ def units_of(topics: dict[str, list[Record]], keys: Keys, search: Search) -> Ite
                 yield unit(topic, record)
 
 
-def rows(store: Engine, keys: Keys) -> Iterator[Unit]:
-    """Each row of each table, what is sealed in it opened."""
+GATEWAYS = frozenset({"inbox", "identity_names", "identity_links"})
+
+
+def rows(store: Engine, keys: Keys, having: frozenset[str] = GATEWAYS) -> Iterator[Unit]:
+    """Each row of each table, what is sealed in it opened; the tables *having* are there."""
     metadata = MetaData()
     metadata.reflect(store)
-    assert {"inbox", "identity_names", "identity_links"} <= metadata.tables.keys()
+    assert having <= metadata.tables.keys()
     with store.connect() as connection:
         for name, table in metadata.tables.items():
             for row in connection.execute(select(table)).mappings():

@@ -40,7 +40,7 @@ from tests.flow.adopted import (
 )  # fmt: skip
 from tests.flow.partners import HttpsPartner, MllpPartner, until
 from tests.flow.running import EVERY, hub
-from tests.flow.test_adoption import rows
+from tests.flow.test_adoption import GATEWAYS, rows
 from tests.flow.whole import Whole, broker_pid
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -129,11 +129,12 @@ def units(adopted: Adopted) -> Iterator[Unit]:
     for topic, kept in every.items():
         for record in kept:
             yield unit(topic, record, _opened(keys, topic, record))
-    store = engine(whole.settings.database)
-    try:
-        yield from rows(store, keys)
-    finally:
-        store.dispose()
+    for url, having in ((whole.settings.database, {"deliveries"}), (whole.settings.gateway_database, GATEWAYS)):
+        store = engine(url)
+        try:
+            yield from rows(store, keys, frozenset(having))
+        finally:
+            store.dispose()
     yield from (Unit("a line of the log", line.encode()) for line in whole.hub.said().splitlines())
     for log in (whole.kafka.folder / "node-1").glob("*.log"):
         yield from (Unit("a line of Kafka's log", line) for line in log.read_bytes().splitlines())
@@ -164,7 +165,7 @@ def _files(state: Path) -> Iterator[Unit]:
     """Each file with its content, and its name."""
     for path in state.rglob("*"):
         yield Unit("a file's name", path.name.encode())
-        if path.is_file() and not path.name.startswith("hub.db") and path != state / "stderr.log":
+        if path.is_file() and not path.name.startswith(("hub.db", "gateway.db")) and path != state / "stderr.log":
             yield Unit(f"a file under {path.relative_to(state).parts[0]}", path.read_bytes())
 
 

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.agency import Saying
@@ -542,3 +542,43 @@ def test_characters_are_not_lost_to_a_character_set():
 def test_escaping_is_undone_by_reading(text):
     """For any text without control characters."""
     assert hl7.unescape(hl7_write.escape(text), hl7_write.USUAL) == text
+
+
+def test_of_a_shape_hl7apy_looks_at_one_message(monkeypatch):
+    """An alert does not wait for another fifty like it to be looked at; another shape is looked at."""
+    looked = []
+    monkeypatch.setattr(hl7_write, "_sound", set())
+    monkeypatch.setattr(hl7_write, "_check", looked.append)
+    for surname, number in (("Smith", "9990000018"), ("O'Dare", "9990000026"), ("Ferrars", "9990000034")):
+        hl7_write.render(segments(pid={3: (number, None, None, "NHS", "NH"), 5: (surname, "Zoe")}))
+    assert len(looked) == 1
+    hl7_write.render(segments(pid={3: ("9990000018", None, None, "NHS", "NH"), 5: ("Smith", "Zoe", "May")}))
+    assert len(looked) == 2
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([1, 3, 5, 7, 8, 19, 29, 31, 39]),
+        st.one_of(
+            st.text("09AZaz '-^é", min_size=1, max_size=30),
+            st.sampled_from(["20260131", "20261399", "202601312399", "99999", "F", "F" * 300, "9" * 300]),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_shape_is_refused_where_hl7apy_refuses_the_message(monkeypatch, pid):
+    """Whatever of nearly the same shape was found to be sound before."""
+
+    def refused() -> bool:
+        try:
+            hl7_write.render(segments(pid=pid, msh={18: "UNICODE UTF-8"}))
+        except ValueError:
+            return True
+        return False
+
+    after_others = refused()
+    with monkeypatch.context() as alone:
+        alone.setattr(hl7_write, "_sound", set())
+        assert refused() == after_others

@@ -34,7 +34,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     for name in ("HUB_SECRET_FILE", "HUB_STORE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HUB_STATE", str(tmp_path / "state"))
-    return engine(Settings.read().database)
+    return engine(Settings.read().gateway_database)
 
 
 @pytest.fixture
