@@ -17,6 +17,7 @@ from hub.settings import Settings
 from hub.store import engine
 from hub.store.identity import SqlIndex
 from hub.store.inbox import Inbox
+from hub.together import Together
 from hub.transports import PutsAway, Source
 from hub.transports.kafka import Committer, Follower
 from hub.view import Identifier
@@ -33,14 +34,14 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     inbox, index = Inbox(store, keys), SqlIndex(store, keys)
     following = Following(catalog)
     follower = Follower(bootstrap, following.topics, following.take, settings.kafka())
-    one_at_a_time = asyncio.Lock()
 
     async def wall() -> frozenset[Identifier]:
-        async with one_at_a_time:  # what is taken into the view and looked up in it is done by one thread at a time
-            await asyncio.to_thread(follower.catch_up)
-            return following.view.closed()
+        await asyncio.to_thread(follower.catch_up)
+        return following.view.closed()
 
-    intake = Intake(catalog, keys, committer.commit, inbox, wall=wall, registry=Registry(keys, index))
+    # What is taken into the view and looked up in it is done by one thread at a time, for all who asked meanwhile
+    registry = Registry(keys, index)
+    intake = Intake(catalog, keys, committer.commit, inbox, wall=Together(wall), registry=registry)
     roads = sources(catalog, settings)
     try:
         for road in roads.values():

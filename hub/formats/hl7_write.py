@@ -215,7 +215,7 @@ def _conform(text: str) -> None:
 
 
 def _shape(text: str) -> str:
-    """*text* with any figure for each figure, any id for ours, and of a person's own words roughly how long they are."""
+    """*text* with any figure for each, any id for ours, and of a person's own words roughly how long they are."""
     lines = _FIGURES.sub(_any_figures, _IDS.sub("X" * 20, text)).split("\r")
     return "\r".join(_WORDS.sub("A", line) if line.startswith("PID|") else line for line in lines)
 
