@@ -116,7 +116,9 @@ class Intake:
     async def _once(self, line: Line, data: bytes, name: str, content: bytes) -> Answer:
         now = self._clock()
         agency = line.agency.key
-        before = self._inbox.recall(agency, line.name, name, content) if self._inbox is not None else None
+        before = None
+        if self._inbox is not None:  # a database is asked in a thread: other senders' sockets do not wait for it
+            before = await asyncio.to_thread(self._inbox.recall, agency, line.name, name, content)
         if before is not None and before.same:
             note("gateway", "the same message again", agency=agency, line=line.name)
             return Answer(**json.loads(before.answer))
@@ -142,7 +144,8 @@ class Intake:
             await asyncio.to_thread(self._registry.keep, news)
         answer = answer_of(outcomes)
         if self._inbox is not None and (answer.events or answer.set_aside):
-            self._inbox.remember(agency, line.name, name, content, json.dumps(answer._asdict()), now=now)
+            told = json.dumps(answer._asdict())
+            await asyncio.to_thread(self._inbox.remember, agency, line.name, name, content, told, now=now)
         _note(line, outcomes, answer)
         return answer
 

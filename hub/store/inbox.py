@@ -49,17 +49,23 @@ class Inbox:
         self, agency: str, line: str, own_id: str, content: bytes, answer: str, *, now: datetime
     ) -> Remembered:
         """Keep *answer*, unless there is one already: the first stands, and is returned."""
-        self.settle(agency, line, own_id, hashlib.sha256(content).hexdigest(), answer, now=now)
+        if self.settle(agency, line, own_id, hashlib.sha256(content).hexdigest(), answer, now=now):
+            return Remembered(answer, same=True)
         return self.recall(agency, line, own_id, content) or Remembered(answer, same=True)
 
-    def settle(self, agency: str, line: str, own_id: str, content: str, answer: str, *, now: datetime) -> None:
-        """The same, for content of which only the SHA-256 is known: what was refused, and was replayed since."""
+    def settle(self, agency: str, line: str, own_id: str, content: str, answer: str, *, now: datetime) -> bool:
+        """
+        The same, for content of which only the SHA-256 is known: what was refused, and was replayed since.
+
+        Returns whether it is kept; False where there is an answer already.
+        """
         name = self._name(agency, line, own_id)
         kept = json.dumps({"content": content, "answer": answer}).encode()
         row = {"agency": agency, "line": line, "own_id": name, "created": now}
         row["box"] = self._keys.seal("inbox", kept, name)
         with self._store.begin() as connection:
-            connection.execute(insert(self._store, inbox).values(row).on_conflict_do_nothing())
+            kept_now = insert(self._store, inbox).values(row).on_conflict_do_nothing().returning(inbox.c.own_id)
+            return connection.execute(kept_now).scalar_one_or_none() is not None
 
     def prune(self, before: datetime) -> int:
         """Forget what was answered before a moment; returns how many answers that were."""
