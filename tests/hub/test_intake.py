@@ -12,8 +12,6 @@ from typing import Annotated
 
 import pytest
 from pydantic import Field
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
 
 from hub.agency import Agency
 from hub.avro import schema_of
@@ -28,6 +26,7 @@ from hub.intake import Intake, plain
 from hub.keys import Keys
 from hub.schema_lock import SchemaLock
 from hub.standing import Standing
+from hub.store import engine
 from hub.store.inbox import Inbox
 from hub.stream import Event, Sensitivity, Stream
 from hub.transports import Answer
@@ -97,9 +96,9 @@ class Log:
 
 
 @pytest.fixture
-def inbox():
-    """An inbox in memory."""
-    store = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+def inbox(tmp_path):
+    """An inbox as the gateway has it, which several threads ask at once."""
+    store = engine(f"sqlite:///{tmp_path / 'gateway.db'}")
     yield Inbox(store, KEYS)
     store.dispose()
 
