@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from hub import catalog as catalogs
 from hub.catalog import Catalog
 from hub.keys import Keys
+from hub.sync import as_synced
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,10 +26,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a command sets up for its own process does not decide what the next test hears of the log."""
+    root, ours = logging.getLogger(), logging.getLogger("hub")
+    handlers, levels = list(root.handlers), (root.level, ours.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+
+
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """The project's own catalog."""
     return catalogs.load()
+
+
+@pytest.fixture(scope="session")
+def all_live(catalog: Catalog) -> Catalog:
+    """The catalog in which agencies on trial are live: what they would hear is tested before they hear it."""
+    live = {key: one.model_copy(update={"status": "live"}) for key, one in catalog.agencies.items()}
+    return as_synced(replace(catalog, agencies=live))
 
 
 @pytest.fixture(scope="session")

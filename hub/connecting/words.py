@@ -13,6 +13,8 @@ Said = tuple[str, str]
 CODES: Mapping[str, Said] = {
     "https": ("it takes the connection, and gives no answer in time",
               "ask what stands behind the address, and whether it waits for somebody else"),
+    "https.200": ("it answers 200, with something that acknowledges nothing (200)",
+                  "have it answer what it takes: with nothing, or in FHIR at a door of FHIR, and with no web page"),
     "https.400": ("it cannot read the message (400)", "have the partner look why: `hub try` shows what was sent"),
     "https.401": ("it does not accept the token (401)",
                   "put the token that the partner gave in the file that HUB_<AGENCY>_<STREAM>_TOKEN_FILE names"),

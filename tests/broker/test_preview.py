@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -82,15 +81,10 @@ def said(empty_kafka, catalog, keys):
 
 
 @pytest.fixture
-def hub(empty_kafka, tmp_path, monkeypatch):
+def hub(empty_kafka, tmp_path):
     """A function that gives words to the command line, beside a running Kafka."""
-    root, ours = logging.getLogger(), logging.getLogger("hub")
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    levels = root.level, ours.level
     here = {"HUB_STATE": str(tmp_path / "state"), "HUB_BOOTSTRAP_SERVERS": empty_kafka, "COLUMNS": "200"}
-    yield lambda *words: CliRunner(env=here).invoke(cli.main, [str(word) for word in words])
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    return lambda *words: CliRunner(env=here).invoke(cli.main, [str(word) for word in words])
 
 
 def test_the_last_days_are_decided_again_and_nothing_is_published(said, empty_kafka, catalog, hub):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,7 +14,6 @@ from hub.following import Following
 from hub.inbound import Queried, Refusal, SetAside, Understood, read
 from hub.keys import digest
 from hub.outbound import Desk, Letter, Run, open_letter, render
-from hub.sync import as_synced
 
 from .examples import SUFFIX, cases
 
@@ -85,17 +83,10 @@ def test_says(case, catalog, keys, request):
     assert expected == found
 
 
-@pytest.fixture(scope="session")
-def tried(catalog):
-    """The catalog in which agencies on trial are live: what they would hear is tested before they hear it."""
-    live = {key: one.model_copy(update={"status": "live"}) for key, one in catalog.agencies.items()}
-    return as_synced(replace(catalog, agencies=live))
-
-
 @pytest.mark.parametrize("case", HEARD, ids=str)
-def test_hears(case, tried, keys, now, request):
+def test_hears(case, all_live, keys, now, request):
     """What an agency hears of an event is to the byte what lies beside it, or is withheld by the rule named there."""
-    catalog = tried
+    catalog = all_live
     agency, stream = catalog.agencies[case.agency], catalog.streams[case.line]
     event = stream.event.model_validate_json(case.file("event.json").read_bytes()).model_dump()
     event_id = digest(b"examples", str(case))

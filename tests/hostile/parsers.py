@@ -16,10 +16,11 @@ from hub.agency import Saying
 from hub.catalog import Catalog
 from hub.envelope import Envelope, Record, traceparent
 from hub.errors import Unreadable
-from hub.formats import fhir
+from hub.formats import fhir_answer
 from hub.intake import Intake
 from hub.keys import Keys
 from hub.outbound import Desk
+from hub.quarantine.item import PAPERS
 from hub.transports import Answer
 from hub.transports.memory import Answered, MemoryInbox
 from hub.transports.mllp import MllpSource
@@ -120,10 +121,14 @@ class _Desk:
             headers = dict(record.headers)
             name = (record.key or b"").decode()
             KEYS.unseal("quarantine", record.value or b"", name)
+            KEYS.unseal("quarantine.papers", headers[PAPERS], name)
             said += [headers[key].decode() for key in ("hub_line", "hub_code", "hub_place")]
             codes.append(headers["hub_code"].decode())
         said += [
-            value.decode() for one in records[:5] for key, value in one.headers if key not in ("hub_time", "ce_time")
+            value.decode()
+            for one in records[:5]
+            for key, value in one.headers
+            if key not in ("hub_time", "ce_time", PAPERS)  # what is sealed is read by nobody
         ]
         verdict: Verdict = "quarantined" if answer.refused else "accepted" if answer.events else "set aside"
         if not answer.kept:
@@ -241,7 +246,7 @@ def _outcomes() -> Parser:
     """What a partner answers by HTTPS, which is read for an outcome in words of closed lists only."""
 
     async def take(seed: Seed) -> Taken:
-        said = fhir.outcome_of(seed.data)
+        said = fhir_answer.outcome_of(seed.data)
         return Taken("accepted" if said else "quarantined", [said])
 
     return Parser("fhir answer", [Seed(planted(one, number)) for number, one in enumerate(of_public("outcome"))], take)

@@ -592,7 +592,7 @@ BROKEN = [
             "{place}:{line}: hears.child_demographics: csv does not go by mllp → use hl7, or another road",
             "{place}:8: hears.child_demographics.batch: only a file that can hold more than one message has 'batch' → "
             "take it out",
-            "{place}:9: hears.child_demographics.newest: only a file that can hold more than one message has 'newest' → "
+            "{place}:10: hears.child_demographics.newest: only a file that can hold more than one message has 'newest' → "
             "take it out",
         ],
     ),
@@ -603,7 +603,7 @@ BROKEN = [
         at="child_demographics:",
         told=[
             "{place}:{line}: hears.child_demographics: csv does not go by mllp → use hl7, or another road",
-            "{place}:8: hears.child_demographics.newest: only a file that can hold more than one message has 'newest' → "
+            "{place}:9: hears.child_demographics.newest: only a file that can hold more than one message has 'newest' → "
             "take it out",
         ],
     ),

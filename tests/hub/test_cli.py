@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 
 import click
@@ -26,19 +25,14 @@ def commands(group: click.Group = cli.main, above: tuple[str, ...] = ()) -> list
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
+def hub(tmp_path):
     """A function that gives words to the command line, in this process and with a state folder of its own."""
-    root, ours = logging.getLogger(), logging.getLogger("hub")
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    levels = root.level, ours.level
 
     def said(*words: str, **environment: str) -> Result:
         bare = dict.fromkeys(("HUB_BOOTSTRAP_SERVERS", "HUB_SECRET_FILE", "HUB_LOG"))
         return CliRunner(env=bare | {"HUB_STATE": str(tmp_path / "state")} | environment).invoke(cli.main, words)
 
-    yield said
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    return said
 
 
 def ended(result: Result) -> None:

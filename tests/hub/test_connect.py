@@ -57,6 +57,7 @@ class Partner:
 
     head: int = 405
     post: int = 200
+    takes: bool = False  # whether its answer acknowledges; else it is text that no standard knows
     hang: bool = False
     posted: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
 
@@ -67,6 +68,10 @@ class Partner:
         if request.method == "HEAD":
             return web.Response(status=self.head)
         self.posted.append((request.path, await request.read(), dict(request.headers)))
+        if self.takes:
+            issue = {"severity": "information", "code": "informational", "diagnostics": SECRET}
+            told = json.dumps({"resourceType": "OperationOutcome", "issue": [issue]})
+            return web.Response(status=self.post, text=told, content_type="application/fhir+json")
         return web.Response(status=self.post, text=SECRET)
 
 
@@ -140,11 +145,12 @@ def by_https(catalog: Any, partner: Partner, listen: ssl.SSLContext, ca: Path, *
 
 def test_a_sound_door_is_tried_to_the_acknowledgement(catalog, authority):
     """Each step is told, with whose certificate it is and until when; the message is tagged as a test."""
-    partner = Partner()
+    partner = Partner(takes=True)
     steps = by_https(catalog, partner, authority.context(), authority.ca)
 
     assert [step.name for step in steps] == ["connection", "TLS", "credentials", "message", "acknowledgement"]
     assert all(step.ok for step in steps)
+    assert SECRET not in str(steps)
     assert "signed by Authority of the tests" in steps[1].found
     assert "in 4 days: have it renewed" in steps[1].found
     ((path, body, headers),) = partner.posted
@@ -230,6 +236,15 @@ def test_a_message_that_is_not_taken_is_told_by_its_status(status, catalog, auth
 
     assert (step.name, step.code) == ("acknowledgement", f"https.{status}")
     assert str(status) in step.found
+
+
+def test_an_answer_of_200_that_acknowledges_nothing_is_told_as_that(catalog, authority):
+    """A door that takes all there is and says something else is not a partner's yet."""
+    step = failed(by_https(catalog, Partner(), authority.context(), authority.ca))
+
+    assert (step.name, step.code) == ("acknowledgement", "https.200")
+    assert "acknowledges nothing" in step.found
+    assert "in FHIR" in step.mend
 
 
 def test_a_server_that_says_nothing_is_not_waited_for_long(catalog, authority):

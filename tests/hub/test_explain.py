@@ -21,9 +21,9 @@ EXAMPLES = sorted(CONNECTORS.glob("*/examples/*/*.event.json"))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parts[-4]}/{path.name}")
-def test_what_is_explained_is_what_the_relay_does(path, catalog, keys, now):
+def test_what_is_explained_is_what_the_relay_does(path, all_live, keys, now):
     """Of every example, with what lies beside it of the child, rule, verdict and each field are the receipt's."""
-    agency, name = path.parts[-4], path.parts[-2]
+    catalog, agency, name = all_live, path.parts[-4], path.parts[-2]
     stream = catalog.streams[name]
     values = stream.event.model_validate_json(path.read_bytes()).model_dump()
     papers = Envelope("0" * 31 + "1", "/x", stream.topic, now, traceparent("0" * 31 + "1"))

@@ -17,7 +17,7 @@ import pytest
 from hub.errors import Refused, TransportError
 from hub.transports import Answer, Delivery, PutsAway
 from hub.transports.files import FolderSink, FolderSource
-from hub.transports.folder import files, opened
+from hub.transports.folder import files, opened, read
 from hub.transports.watching import ready
 from tests.hub.awaiting import Gateway, awaited, until
 
@@ -247,7 +247,7 @@ async def test_links_pipes_and_folders_are_never_read(tmp_path):
 @awaited
 async def test_a_file_that_changes_between_the_look_and_the_reading_waits_until_it_stands_still(tmp_path, monkeypatch):
     """What is read must be what was looked at: a sender that overwrites in place is never met halfway."""
-    gateway, read, looks = Gateway(SOUND), files.read, []
+    gateway, looks = Gateway(SOUND), []
 
     def late(folder: int, name: str, most: int) -> Any:
         looks.append(name)
@@ -258,7 +258,7 @@ async def test_a_file_that_changes_between_the_look_and_the_reading_waits_until_
             return found
         return read(folder, name, most)
 
-    monkeypatch.setattr(files, "read", late)
+    monkeypatch.setattr("hub.transports.files.read", late)
     async with watching(tmp_path, gateway) as folder:
         put(folder, "monday.csv", b"old")
         await until(lambda: not names(folder))
@@ -278,22 +278,22 @@ async def test_a_file_that_grows_while_it_is_read_is_not_taken(tmp_path, monkeyp
                 more.write(b" and half")
         return fstat(file)
 
-    with files.opened(tmp_path) as here:
+    with opened(tmp_path) as here:
         monkeypatch.setattr(os, "fstat", growing)
-        assert files.read(here, "slow.csv", 100) == (b"half", None)
+        assert read(here, "slow.csv", 100) == (b"half", None)
 
 
 @awaited
 async def test_a_file_that_may_not_be_read_holds_nobody_else_up_and_is_told(tmp_path, monkeypatch, caplog):
     """Rights are somebody's to mend: the file stays where it is, is tried again, and the log tells its inode only."""
-    gateway, read = Gateway(SOUND), files.read
+    gateway = Gateway(SOUND)
 
     def forbidden(folder: int, name: str, most: int) -> Any:
         if name == "locked.csv" and len(gateway.given) < 1:
             raise PermissionError(13, "Permission denied", name)
         return read(folder, name, most)
 
-    monkeypatch.setattr(files, "read", forbidden)
+    monkeypatch.setattr("hub.transports.files.read", forbidden)
     put_in_order(tmp_path, **{"locked.csv": b"locked", "open.csv": b"open"})
     inode = (tmp_path / "schools" / "attendance" / "locked.csv").stat().st_ino
     async with watching(tmp_path, gateway) as folder:

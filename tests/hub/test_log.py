@@ -15,11 +15,8 @@ SECRET = "Zebedee"
 
 
 @pytest.fixture
-def lines(monkeypatch, capsys):
+def lines(capsys):
     """A function that starts logging in a style and gives the lines that were written since."""
-    root, ours = logging.getLogger(), logging.getLogger("hub")
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    levels = root.level, ours.level
 
     def started(style="text", **options):
         log.start(style, **options)
@@ -29,9 +26,7 @@ def lines(monkeypatch, capsys):
 
         return written
 
-    yield started
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    return started
 
 
 def test_a_line_tells_what_happened_and_to_whom(lines):

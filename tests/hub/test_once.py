@@ -73,10 +73,11 @@ def test_one_that_cannot_be_rendered_stops_no_other_and_says_why(hub, monkeypatc
     write(outcome, tmp_path)
 
     assert {one.agency: (one.fault, one.body != b"") for one in outcome.delivered} == {
+        "cpis": ("", True),
         "great_western_hospital": ("render.no-age", False),
         "social_worker": ("", True),
     }
-    assert [path.name for path in tmp_path.iterdir()] == ["social_worker"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cpis", "social_worker"]
 
 
 def test_a_flag_that_comes_after_the_arrival_changes_no_verdict(hub):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -66,15 +65,10 @@ class Desk:
 @pytest.fixture
 def desk(house, monkeypatch):
     """A desk, in whose folder this process is."""
-    root, ours = logging.getLogger(), logging.getLogger("hub")
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    levels = root.level, ours.level
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(house.root)
-    yield Desk(house)
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    return Desk(house)
 
 
 def test_an_officer_changes_a_policy_and_a_second_person_approves_it(desk):

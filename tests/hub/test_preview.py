@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -30,15 +29,10 @@ RUBBISH = Record("mash-referral.v1", b"k", b"\x00\x00\x00\x00\x01rubbish", ())
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
+def hub(tmp_path):
     """A function that gives words to the command line, where no Kafka runs."""
-    root, ours = logging.getLogger(), logging.getLogger("hub")
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    levels = root.level, ours.level
     bare = {"HUB_STATE": str(tmp_path / "state"), "HUB_BOOTSTRAP_SERVERS": "", "COLUMNS": "200"}
-    yield lambda *words: CliRunner(env=bare).invoke(cli.main, [str(word) for word in words])
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    return lambda *words: CliRunner(env=bare).invoke(cli.main, [str(word) for word in words])
 
 
 def examples() -> list[Path]:

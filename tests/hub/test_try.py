@@ -13,6 +13,7 @@ from hub import catalog as catalogs
 from hub.catalog import folder_of
 from hub.cli import main, trying
 from hub.trying.visible import shown
+from tests.contract.examples import SUFFIX
 
 CONNECTORS = folder_of("connectors")
 ARRIVAL = CONNECTORS / "great_western_hospital/examples/adt/arrived_in_the_emergency_department.hl7"
@@ -131,7 +132,7 @@ def test_what_is_tried_is_understood_as_the_examples_of_its_line_say(agency, lin
     form = catalogs.look().agencies[agency].says[line].format
     for kind in ("events", "refused"):
         verdict = min(folder.glob(f"*.{kind}.json"))
-        said = verdict.with_name(verdict.name.replace(f".{kind}.json", f".{form}"))
+        said = verdict.with_name(verdict.name.replace(f".{kind}.json", f".{SUFFIX[form]}"))
         found = parsed(tried(f"{agency}/{line}", said, "--json", "--at", "2026-09-15"))
         outcomes = found["said"]["outcomes"]
         if kind == "refused":

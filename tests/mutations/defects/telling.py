@@ -141,7 +141,7 @@ TOLD = (
     Defect(
         "what names a closed identifier is kept in quarantine",
         "hub/intake.py",
-        "kept = outcome.code != CLOSED",
+        "kept = outcome.code not in UNKEPT",
         "kept = True",
         SAID,
     ),
