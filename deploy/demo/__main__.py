@@ -39,7 +39,7 @@ from hub.transports.tls import client_context, make_local_ca, server_context
 
 PATIENCE = 90.0
 KINDS = ("events", "set_aside", "refused")
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 def main() -> int:
@@ -286,6 +286,9 @@ def _tell(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends) ->
         if often := _gathered(catalog, one):
             console.print(f"  {one.waiting} of {one.stream} wait in the ledger, as they should: "
                           f"{one.agency} takes one file every {often}", soft_wrap=True)  # fmt: skip
+    for agency in catalog.agencies.values():
+        if agency.status == "trial":
+            console.print(f"  {agency.key} is on trial: nothing goes to it, and `hub preview` shows what would")
     report.withheld(console, catalog, held)
     report.kept_back(console, catalog, back)
     report.lag(console, cluster.by_topic(behind.result()))
@@ -317,10 +320,21 @@ def _what_next(state: Path, *, on_kafka: bool) -> None:
         "hub explain wiltshire_police mash_referral "
         "connectors/wiltshire_police/examples/mash_referral/amber_with_consent.event.json",
         "hub preview mash_health connectors/mash_front_door/examples/referrals/*.json --show 1",
+        "hub try virtual_school/pupils connectors/virtual_school/examples/pupils/moved_to_another_school.csv"
+        "   # each step, from bytes to a school's CTF",
+        "hub try cpis/access_notification connectors/cpis/examples/access_notification/a_midwife_looked.xml",
+        "hub preview coram_i connectors/social_care/examples/adoptions/*.csv   # what an agency on trial would get",
         "hub notice --out .state/register   # then open notice.html",
         "cat connectors/virtual_school/policy.yaml",
     ):
         console.print(f"  .venv/bin/{command}" if command.startswith("hub") else f"  {command}", soft_wrap=True)
+    if on_kafka:
+        console.print(f"  export HUB_STATE={shown}   # and then of this day itself:")
+        console.print("  .venv/bin/hub deliveries   # what waits to go to whom, and what is parked")
+        console.print("  .venv/bin/hub connect schools pupil_in_care   # whether a partner's door is open")
+        if (state / "kafka").exists():
+            console.print("  .venv/bin/hub kafka up && .venv/bin/hub quarantine list   # what was refused, and where")
+            console.print("  .venv/bin/hub kafka down")
 
 
 if __name__ == "__main__":

@@ -122,7 +122,8 @@ class _Jumps(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # wh
 class Inflow:
     """An agency's topic, in memory; a record is read as soon as it is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait: float) -> None:
+        self.wait = wait
         self.log: list[Record] = []
         self.news = asyncio.Event()
         self.place = 0
@@ -133,11 +134,11 @@ class Inflow:
         self.news.set()
 
     async def read(self) -> Sequence[Stored]:
-        """What is new, or nothing within a second."""
+        """What is new, or nothing within the wait, in seconds."""
         if self.place == len(self.log):
             self.news.clear()
             try:
-                await asyncio.wait_for(self.news.wait(), 1.0)
+                await asyncio.wait_for(self.news.wait(), self.wait)
             except TimeoutError:
                 return []
         first, self.place = self.place, len(self.log)
@@ -281,7 +282,7 @@ class Campaign:
         scale = 1.0 if hour else 0.03
 
         def inflow(group: str, _: Sequence[str]) -> Inflow:
-            return self.inflows.setdefault(group.removeprefix("courier."), Inflow())
+            return self.inflows.setdefault(group.removeprefix("courier."), Inflow(60.0 if hour else 1.0))
 
         couriers = Couriers(
             catalog=CATALOG, keys=lives.KEYS, ledger=ledger, sink_for=self.sink_for, inflow_for=inflow,
@@ -302,7 +303,7 @@ class Campaign:
                 assert not rude.applied, "it was not away while others got theirs"
             else:
                 await self._settled(ledger, sent, 0.02)
-        await self._settled(ledger, sent, 5 if hour else 0.02)
+        await self._settled(ledger, sent, 30 if hour else 0.02)
         if hour:
             assert rude.clock() > HOUR
         couriers.stop()
