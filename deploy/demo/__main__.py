@@ -31,6 +31,7 @@ from hub.once import Once
 from hub.settings import Settings
 from hub.store import engine
 from hub.store.ledger import Ledger
+from hub.store.oversight import Standing
 from hub.supervise import Supervisor, announced
 from hub.transports.kafka import read_topic
 from hub.transports.kafka.reading import Stored
@@ -38,7 +39,7 @@ from hub.transports.tls import client_context, make_local_ca, server_context
 
 PATIENCE = 90.0
 KINDS = ("events", "set_aside", "refused")
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 def main() -> int:
@@ -219,7 +220,7 @@ async def _taken(folder: Path) -> None:
 
 
 async def _settled(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends, day: list[Sending]) -> None:
-    """Until every arrival has its verdict, no group is behind and the ledger holds nothing that still has to go."""
+    """Until every arrival has its verdict, no group is behind and the ledger holds nothing that has to go today."""
     arrivals = sum(b"ADT^A04" in sending.data or b"ADT^A01" in sending.data for sending in day)
     alerts = catalog.streams["hospital_alert"].topic
     ledger, started = Ledger(engine(settings.database)), time.monotonic()
@@ -227,7 +228,8 @@ async def _settled(catalog: Catalog, settings: Settings, bootstrap: str, before:
         verdicts = len(await asyncio.to_thread(_since, settings, bootstrap, alerts, before))
         rows = await asyncio.to_thread(cluster.behind, catalog, settings, bootstrap)
         waiting = sum(row.lag for row in rows)
-        open_ = sum(ledger.counts(agency)[state] for agency in catalog.agencies for state in ("PENDING", "ATTEMPT"))
+        rest = [one for one in ledger.standing() if not _gathered(catalog, one)]
+        open_ = sum(one.waiting + one.under_way + one.handed for one in rest)
         if verdicts >= arrivals and waiting == 0 and open_ == 0:
             step(f"everything settled {time.monotonic() - started:.1f} s after the last message")
             return
@@ -235,6 +237,11 @@ async def _settled(catalog: Catalog, settings: Settings, bootstrap: str, before:
             raise HubError(f"not settled: {verdicts} of {arrivals} verdicts, {waiting} waiting, {open_} to deliver; "
                            f"see {settings.path('logs', 'hub.log')}")  # fmt: skip
         await asyncio.sleep(0.3)
+
+
+def _gathered(catalog: Catalog, one: Standing) -> str:
+    """How often a file is made of what goes to an agency; empty where it goes at once."""
+    return doors.door_for(catalog.agencies[one.agency], one.stream).every or ""
 
 
 def _tell(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends) -> None:
@@ -275,6 +282,13 @@ def _tell(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends) ->
     doors_used = {(agency.key, name): f"{door.format} by {door.by}" for agency in catalog.agencies.values()
                   for name in agency.hears for door in (doors.door_for(agency, name),)}  # fmt: skip
     report.got(console, catalog, heard, doors_used)
+    for one in Ledger(engine(settings.database)).standing():
+        if often := _gathered(catalog, one):
+            console.print(f"  {one.waiting} of {one.stream} wait in the ledger, as they should: "
+                          f"{one.agency} takes one file every {often}", soft_wrap=True)  # fmt: skip
+    for agency in catalog.agencies.values():
+        if agency.status == "trial":
+            console.print(f"  {agency.key} is on trial: nothing goes to it, and `hub preview` shows what would")
     report.withheld(console, catalog, held)
     report.kept_back(console, catalog, back)
     report.lag(console, cluster.by_topic(behind.result()))
@@ -306,10 +320,21 @@ def _what_next(state: Path, *, on_kafka: bool) -> None:
         "hub explain wiltshire_police mash_referral "
         "connectors/wiltshire_police/examples/mash_referral/amber_with_consent.event.json",
         "hub preview mash_health connectors/mash_front_door/examples/referrals/*.json --show 1",
+        "hub try virtual_school/pupils connectors/virtual_school/examples/pupils/moved_to_another_school.csv"
+        "   # each step, from bytes to a school's CTF",
+        "hub try cpis/access_notification connectors/cpis/examples/access_notification/a_midwife_looked.xml",
+        "hub preview coram_i connectors/social_care/examples/adoptions/*.csv   # what an agency on trial would get",
         "hub notice --out .state/register   # then open notice.html",
         "cat connectors/virtual_school/policy.yaml",
     ):
         console.print(f"  .venv/bin/{command}" if command.startswith("hub") else f"  {command}", soft_wrap=True)
+    if on_kafka:
+        console.print(f"  export HUB_STATE={shown}   # and then of this day itself:")
+        console.print("  .venv/bin/hub deliveries   # what waits to go to whom, and what is parked")
+        console.print("  .venv/bin/hub connect schools pupil_in_care   # whether a partner's door is open")
+        if (state / "kafka").exists():
+            console.print("  .venv/bin/hub kafka up && .venv/bin/hub quarantine list   # what was refused, and where")
+            console.print("  .venv/bin/hub kafka down")
 
 
 if __name__ == "__main__":

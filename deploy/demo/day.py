@@ -36,6 +36,7 @@ def the_day(today: date) -> Iterator[Sending]:
     yield from _referrals(today)
     yield from _notices(today)
     yield _participation(today)
+    yield _pupils()
     yield from _registers(today)
     yield _class_list()
     yield from _arrivals(today)
@@ -87,6 +88,15 @@ def _participation(today: date) -> Sending:
         f"866 10002,{upn(104)},Garrick,Edith,{born},{ended},P,619",
         f"866 10003,{upn(105)},Vale,Rhys,{born},{ended},P,210",
     ], "three young people: two are in no learning or work, one of whom opted out")  # fmt: skip
+
+
+def _pupils() -> Sending:
+    head = "UPN,CHILD_ID,SURNAME,FORENAME,DOB,SEX,IN_CARE,CARE_AUTHORITY,SCHOOL_URN,DFE_NUMBER"
+    rows = [f"{upn(10 * n)},90030{n},{NAMES[n].split()[0]},{NAMES[n].split()[1]},05/09/2014,F,Y,866,{urn},866/900{n}"
+            for n, urn in enumerate(SCHOOLS, 1)]  # fmt: skip
+    rows.append(f"{upn(40)},900304,Vale,Rhys,05/09/2014,M,,866,{SCHOOLS[0]},866/9001")
+    return _csv("virtual_school", "pupils", "pupils", [head, *rows],
+                "a pupil in care for each of three schools; of a fourth nobody said whether it is in care")  # fmt: skip
 
 
 def _demographics(today: date) -> Sending:

@@ -18,8 +18,6 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartiti
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from hub import topology
-from hub.store import engine
-from hub.store.ledger import Ledger
 from hub.watches.changelog import changelog_of
 from tests.flow.partners import until
 from tests.flow.sinks import SEALED, sinks, values
@@ -102,7 +100,7 @@ def carried(whole: Whole, day: ModuleType, today: date) -> Day:
     with whole.hospital() as hospital:
         last = day.adt(today, 95, "A04", NHS_NUMBER, f"{NAME} Zoë", "20190514")
         assert hospital.say(last)[0] == "AA"
-    until(lambda: pending(whole) == 2, "what is turned away")
+    until(lambda: whole.pending() == 2, "what is turned away")
     return Day(whole, people, Search(people))
 
 
@@ -110,16 +108,6 @@ def carried(whole: Whole, day: ModuleType, today: date) -> Day:
 def left_behind(carried: Day) -> dict[str, bytes]:
     """What the day left behind, before anything is planted in it."""
     return sinks(carried.whole)
-
-
-def pending(whole: Whole) -> int:
-    """How many messages a courier still has to deliver."""
-    store = engine(whole.settings.database)
-    try:
-        every = [Ledger(store).counts(agency) for agency in whole.catalog.agencies]
-        return sum(counts.get(state, 0) for counts in every for state in ("PENDING", "ATTEMPT"))
-    finally:
-        store.dispose()
 
 
 def test_the_search_knows_the_people_of_the_day(carried: Day) -> None:

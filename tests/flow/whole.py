@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from hub import cluster, doors
+from hub.agency import Door
 from hub.catalog import Catalog
 from hub.envelope import Envelope
 from hub.local_kafka import LocalKafka
 from hub.store import engine
 from hub.store.ledger import Ledger
+from hub.store.oversight import Standing
 from hub.transports.kafka import read_topic
 from hub.transports.tls import client_context
 from tests.flow.partners import HttpsPartner, MllpPartner, MllpSender, until
@@ -109,16 +111,28 @@ class Whole:
         return [Envelope.from_headers(one.record.headers) for one in read_topic(self.bootstrap, topic)]
 
     def settled(self) -> bool:
-        """Whether no group is behind and no courier has anything left to deliver."""
+        """Whether no group is behind, and no courier has anything left to deliver or to show to a person."""
         if any(row.lag for row in cluster.behind(self.catalog, self.settings, self.bootstrap)):
             return False
+        return not any(one.parked for one in self._standing()) and not self.pending()
+
+    def pending(self) -> int:
+        """How many messages a courier has to deliver now; what waits for a file of its period has until then."""
+        rows = [one for one in self._standing() if self._door(one).every is None]
+        return sum(one.waiting + one.under_way + one.handed for one in rows)
+
+    def _standing(self) -> list[Standing]:
         store = engine(self.settings.database)
         try:
-            ledger = Ledger(store)
-            every = [ledger.counts(agency) for agency in self.catalog.agencies]
-            return not any(counts.get(state, 0) for counts in every for state in ("PENDING", "ATTEMPT", "PARKED"))
+            return Ledger(store).standing()
         finally:
             store.dispose()
+
+    def _door(self, one: Standing) -> Door:
+        """The agency's door by the road that this hub's settings name, else its first."""
+        doors_ = self.catalog.agencies[one.agency].hears[one.stream].doors
+        road = self.hub.environment.get(f"HUB_{one.agency}_{one.stream}_DOOR".upper(), doors_[0].by)
+        return next(door for door in doors_ if door.by == road)
 
 
 def broker_pid(kafka: LocalKafka) -> int:

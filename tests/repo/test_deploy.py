@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shutil
 import subprocess
@@ -16,8 +17,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from hub import catalog as catalogs
 from hub import kafka_jars, local_kafka
 from hub.cli.carrying import PROCESSES
+from hub.doors import Sinks, door_for
 from hub.settings import PASSED_TO_KAFKA, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +127,26 @@ def test_compose_is_what_docker_compose_takes() -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_compose_tells_couriers_all_that_they_need(
+    compose: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the addresses of the example and no others, every stream has a door to each agency that hears it."""
+    for name in list(os.environ):
+        if name.startswith("HUB_"):
+            monkeypatch.delenv(name)
+    example, ours = compose["services"]["couriers"]["env_file"]
+    assert (ours["path"], ours["required"]) == ("settings.env", False)
+    lines = (DEPLOY / example["path"]).read_text(encoding="utf-8").splitlines()
+    said = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    sinks = Sinks(Settings(state=tmp_path))
+    for agency in catalogs.load().agencies.values():
+        for stream in agency.hears:
+            door = door_for(agency, stream)
+            assert door.by == "kafka" or sinks(agency, stream, door)
 
 
 def test_the_image_installs_by_hash_and_runs_as_nobody() -> None:
