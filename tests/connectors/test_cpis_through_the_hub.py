@@ -94,8 +94,8 @@ def test_the_local_join_finds_the_child_under_the_new_number(hub):
     """
     An arrival under it raises the alert that it would have raised under the old one.
 
-    It raises it twice: under the new number, where the flag was said anew, and under the old one, where a flag that came
-    late may lie. Twice is a nuisance; the other way round a flag that was not said anew would raise none.
+    It raises it twice: under the new number, where the flag was said anew, and under the old one, where a flag that
+    came late may lie. Twice is a nuisance; the other way round a flag that was not said anew would raise none.
     """
     arrival = folder_of("connectors") / "great_western_hospital/examples/adt/arrived_in_the_emergency_department.hl7"
     moved = hub._folder / "moved.hl7"
