@@ -23,8 +23,9 @@ from hub.office import Office
 from hub.parcel import Way
 from hub.partner import Partner
 from hub.patience import LONGEST_SECONDS, Uniform, backoff
+from hub.precedence import Precedence
 from hub.runner import Runner
-from hub.store.entries import Lane
+from hub.store.entries import Arrival, Lane
 from hub.store.ledger import Ledger
 from hub.topology import milliseconds
 from hub.transports import Sink
@@ -100,12 +101,12 @@ class Courier:
     ) -> None:
         self._agency = agency
         self._ways = ways
-        self._office = office
+        self._office = replace(office, urgent=any(way.stream.lane == "urgent" for way in ways.values()))
         self._inflow_for = inflow_for
         self._overdue = overdue
         self._by_topic = {way.stream.topic_to(agency): way for way in ways.values()}
         self._partners = {way.door.by: Partner(office.uniform) for way in ways.values()}
-        self._acknowledgements = Acknowledgements(agency, ways, office)
+        self._acknowledgements = Acknowledgements(agency, ways, self._office)
         self._runners: dict[Lane, Runner] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._doorless: set[str] = set()
@@ -156,7 +157,7 @@ class Courier:
                 real = [one for one in records if not is_synthetic(one.record.headers)]
                 if len(real) < len(records):  # canaries end here: their marks are looked for in Kafka, by the lookout
                     note("courier", "canaries let go", agency=self._agency, count=len(records) - len(real))
-                arrivals = [arrival(one, self._by_topic[one.record.topic], office.keys) for one in real]
+                arrivals = await office.think(partial(self._arrivals, real))
                 if arrivals:
                     await office.store(partial(office.ledger.enqueue, arrivals, office.clock()))
                 for lane in dict.fromkeys(one.lane for one in arrivals):
@@ -164,6 +165,9 @@ class Courier:
                 await inflow.commit()
         finally:
             await inflow.close()
+
+    def _arrivals(self, records: Sequence[Stored]) -> list[Arrival]:
+        return [arrival(one, self._by_topic[one.record.topic], self._office.keys) for one in records]
 
     async def _hear(self) -> None:
         """What became of files, from Kafka into the ledger; a group of its own, so that neither waits for the other."""
@@ -216,7 +220,8 @@ class Courier:
             self._doorless.add(lane.stream)
             note("courier", "no door", level=logging.ERROR, agency=lane.agency, stream=lane.stream)
         else:
-            runner = self._runners[lane] = Runner(lane, way, self._office, self._partners[way.door.by])
+            office = replace(self._office, urgent=way.stream.lane == "urgent")
+            runner = self._runners[lane] = Runner(lane, way, office, self._partners[way.door.by])
             task = asyncio.create_task(self._serve(lane, runner))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -253,7 +258,8 @@ class Couriers:
         in_place: bool = False,
     ) -> None:
         threads = None if in_place else ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._office = Office(catalog, keys, ledger, clock, uniform, threads, began=clock())
+        order = None if in_place else Precedence()
+        self._office = Office(catalog, keys, ledger, clock, uniform, threads, began=clock(), precedence=order)
         self._ways = ways_of(catalog, sink_for, door_for, first_number)
         self._own = {} if in_place else {one: ThreadPoolExecutor(1, thread_name_prefix=one) for one in self._ways}
         self._couriers = [

@@ -19,6 +19,7 @@ from hub.keys import Keys
 from hub.log import note
 from hub.patience import Uniform, backoff
 from hub.period import EPOCH
+from hub.precedence import Precedence
 from hub.store.ledger import Ledger
 
 T = TypeVar("T")
@@ -31,7 +32,8 @@ class Office:
 
     *threads* is where the process writes to the database, one after the other; *own* is where the agency's own reading
     and rendering are done, so that a long one of hers is in nobody else's way. None does it in place, not away from the
-    event loop. *began* is when the process did.
+    event loop. *began* is when the process did. Where there is a *precedence*, what is done for an *urgent* stream goes
+    before what is done for others.
     """
 
     catalog: Catalog
@@ -42,6 +44,8 @@ class Office:
     threads: Executor | None = None
     own: Executor | None = None
     began: datetime = EPOCH
+    precedence: Precedence | None = None
+    urgent: bool = False
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def think(self, work: Callable[[], T]) -> T:
@@ -68,9 +72,16 @@ class Office:
                 note("courier", "store away", level=logging.WARNING, kind=type(error).__name__, attempt=failures)
                 await self.pause(min(30.0, backoff(failures, self.uniform)))
 
-    @staticmethod
-    async def _at(threads: Executor | None, work: Callable[[], T]) -> T:
-        return work() if threads is None else await asyncio.get_running_loop().run_in_executor(threads, work)
+    async def _at(self, threads: Executor | None, work: Callable[[], T]) -> T:
+        if threads is None:
+            return work()
+        if self.precedence is None:
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+        if self.urgent:
+            with self.precedence.pressing():
+                return await asyncio.get_running_loop().run_in_executor(threads, work)
+        await self.precedence.give_way()
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
 
     async def pause(self, seconds: float) -> None:
         """Sleep, but not past the moment when the hub stops."""
