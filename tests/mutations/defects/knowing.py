@@ -120,7 +120,7 @@ VIEWED = (
     Defect(
         "the gateway asks its wall about what was known at its start",
         "hub/gateway.py",
-        "            await asyncio.to_thread(follower.catch_up)\n",
+        "        await asyncio.to_thread(follower.catch_up)\n",
         "",
         ("tests/flow/test_adoption_whole.py",),
         broker=True,
