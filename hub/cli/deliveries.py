@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.ground import console, main
+from hub.cli.ground import because, by, console, main
 from hub.errors import HubError
 from hub.settings import Settings
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from hub.reasons import Reason
     from hub.store.entries import Lane
     from hub.store.ledger import Ledger
-    from hub.store.oversight import Decided
 
 MOST = 1000
 GIVEN_UP = "given-up"
@@ -104,21 +105,13 @@ def parked(agency: str | None, as_json: bool) -> None:
         for one in agencies
         for lane, entry in ledger.parked(one, MOST)
     ]
-    if as_json:
-        click.echo(json.dumps(rows, indent=1))
-    elif not rows:
-        console.print("nothing is parked")
-    else:
-        table = _table(*rows[0])
-        for row in rows:
-            table.add_row(*map(str, row.values()))
-        console.print(table)
+    _listed(rows, as_json, "nothing is parked")
 
 
 @deliveries.command("release")
 @click.argument("message")
-@click.option("--by", required=True, metavar="NAME", help="Who decides so.")
-@click.option("--because", required=True, metavar="TEXT", help="Why, in a sentence; no personal data of anyone.")
+@by
+@because
 def release(message: str, by: str, because: str) -> None:
     """
     Let a parked MESSAGE go again; what followed it for the same child goes after it, in order.
@@ -133,8 +126,8 @@ def release(message: str, by: str, because: str) -> None:
 
 @deliveries.command("give-up")
 @click.argument("message")
-@click.option("--by", required=True, metavar="NAME", help="Who decides so.")
-@click.option("--because", required=True, metavar="TEXT", help="Why, in a sentence; no personal data of anyone.")
+@by
+@because
 def give_up(message: str, by: str, because: str) -> None:
     """
     Decide that a parked MESSAGE never goes; what followed it for the same child then does.
@@ -159,15 +152,7 @@ def decided_(as_json: bool) -> None:
     found = [
         one._asdict() | {"at": one.at.isoformat(timespec="seconds")} for one in recorded(engine(settings.database))
     ]
-    if as_json:
-        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
-    elif not found:
-        console.print("nothing was released or given up")
-    else:
-        table = _table(*found[0])
-        for one in found:
-            table.add_row(*map(str, one.values()))
-        console.print(table)
+    _listed(found, as_json, "nothing was released or given up")
 
 
 def _ledger(settings: Settings) -> Ledger:
@@ -177,18 +162,30 @@ def _ledger(settings: Settings) -> Ledger:
     return Ledger(engine(settings.database))
 
 
-def _one(message: str, by: str, because: str) -> tuple[Ledger, Lane, str, Decided]:
+def _one(message: str, by: str, because: str) -> tuple[Ledger, Lane, str, Reason]:
     """The one parked message that is meant, and who decides; raises HubError where that is not clear."""
     from hub.reasons import reason  # noqa: PLC0415
-    from hub.store.oversight import Decided  # noqa: PLC0415
 
-    decided, ledger = Decided(*reason(by, because, did="decides")), _ledger(Settings.read())
+    decided, ledger = reason(by, because, did="decides"), _ledger(Settings.read())
     found = ledger.find(message) if message else []
     if not found:
         raise HubError("no parked message has an id that begins so: see `hub deliveries parked`")
     if len(found) > 1:
         raise HubError(f"{len(found)} parked messages have an id that begins so: write more of it")
     return ledger, *found[0], decided
+
+
+def _listed(rows: Sequence[Mapping[str, Any]], as_json: bool, none: str) -> None:
+    """One row each, or as JSON; or that there is *none*."""
+    if as_json:
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    elif not rows:
+        console.print(none)
+    else:
+        table = _table(*rows[0])
+        for row in rows:
+            table.add_row(*map(str, row.values()))
+        console.print(table)
 
 
 def _table(*columns: str) -> Table:

@@ -72,6 +72,13 @@ def main() -> None:
     """
 
 
+by = click.option("--by", required=True, metavar="NAME", help="Who does it.")
+because = click.option(
+    "--because", required=True, metavar="TEXT", help="Why, in a sentence; no personal data of anyone."
+)
+"""With *by* what everything has that is put on record under a person's name (`hub.reasons`)."""
+
+
 def sound() -> Catalog:
     """The catalog, where nothing is wrong in it that the hub would trip over."""
     from hub import catalog, check  # noqa: PLC0415

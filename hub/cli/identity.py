@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.markup import escape
 from rich.table import Table
 
-from hub.cli.ground import console, main, sound
+from hub.cli.ground import because, by, console, main, sound
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,12 +37,6 @@ def identity() -> None:
     can read. Numbers are shown by their last three figures. All but the first is put on record with who and why; the
     reason says why it is looked at, and nothing about the child.
     """
-
-
-def _said(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The two options that everything which is put on record has."""
-    because = click.option("--because", required=True, metavar="TEXT", help="Why, in a sentence about no person.")
-    return click.option("--by", required=True, metavar="NAME", help="Who does it.")(because(command))
 
 
 @identity.command("work")
@@ -77,7 +70,8 @@ def work(by: str | None, because: str | None) -> None:
 @identity.command("show")
 @click.argument("kind")
 @click.option("--within", default="", metavar="AGENCY/ISSUER", help="A local number: who sends it, and who gave it.")
-@_said
+@by
+@because
 def show(kind: str, within: str, by: str, because: str) -> None:
     """
     What is known of one identifier of KIND: the NHS numbers it leads to, how certainly, and who said each link.
@@ -107,7 +101,8 @@ def show(kind: str, within: str, by: str, because: str) -> None:
 @click.argument("one")
 @click.argument("other")
 @click.option("--within", "withins", multiple=True, metavar="AGENCY/ISSUER", help="Of each local number, in order.")
-@_said
+@by
+@because
 def tie(one: str, other: str, withins: tuple[str, ...], by: str, because: str) -> None:
     """Put on record that two identifiers, of the kinds ONE and OTHER, are of one person; asks for both."""
     left = list(withins)
@@ -118,7 +113,8 @@ def tie(one: str, other: str, withins: tuple[str, ...], by: str, because: str) -
 
 @identity.command("confirm")
 @click.argument("link")
-@_said
+@by
+@because
 def confirm(link: str, by: str, because: str) -> None:
     """Put on record that what LINK says is certain, which was only probable or possible."""
     made = _work().confirm(link, by=by, because=because, now=datetime.now(UTC))
@@ -127,7 +123,8 @@ def confirm(link: str, by: str, because: str) -> None:
 
 @identity.command("unmerge")
 @click.argument("link")
-@_said
+@by
+@because
 def unmerge(link: str, by: str, because: str) -> None:
     """
     Undo LINK: from the next message on all is as if it had not been said, also where its sender says it again.
@@ -140,7 +137,8 @@ def unmerge(link: str, by: str, because: str) -> None:
 
 @identity.command("settle")
 @click.argument("name")
-@_said
+@by
+@because
 def settle(name: str, by: str, because: str) -> None:
     """Put on record that somebody looked at what waits under NAME, as `hub identity work` lists it."""
     _work().settle(name, by=by, because=because, now=datetime.now(UTC))

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.ground import bootstrap_of, console, main, sound
+from hub.cli.ground import because, bootstrap_of, by, console, main, sound
 from hub.cli.receipts import STOPPED, counting
 from hub.errors import HubError
 from hub.settings import Settings
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from hub.quarantine.ward import Entry, Wanted, Ward
     from hub.reasons import Reason
 
-by = click.option("--by", required=True, metavar="NAME", help="Who does it.")
-because = click.option(
-    "--because", required=True, metavar="TEXT", help="Why, in a sentence; no personal data of anyone."
-)
 line_ = click.option("--line", default="", metavar="L", help="Only of this line of an agency.")
 code_ = click.option("--code", default="", metavar="C", help="Only with this code; `csv.*` for all that begin so.")
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.ground import console
-from hub.cli.quarantine import because, by, code_, line_, quarantine, reason_of, ward_of
+from hub.cli.ground import because, by, console
+from hub.cli.quarantine import code_, line_, quarantine, reason_of, ward_of
 from hub.cli.receipts import STOPPED
 from hub.settings import Settings
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import and_, delete, func, select, update
 
+from hub.reasons import Reason
 from hub.store import reading
 from hub.store.entries import Entry, Lane, Late
 from hub.store.interventions import Intervention, record
@@ -31,30 +32,23 @@ class Standing(NamedTuple):
     oldest: datetime | None
 
 
-class Decided(NamedTuple):
-    """Who decided, and why, in a sentence without personal data."""
-
-    name: str
-    because: str
-
-
 class Oversight(Rows):
     """The ledger as those see it who answer for it."""
 
-    def release(self, agency: str, stream: str, message_id: str, now: datetime, *, by: Decided | None = None) -> bool:
+    def release(self, agency: str, stream: str, message_id: str, now: datetime, *, by: Reason | None = None) -> bool:
         """Let a parked message go again, outside its batch; False where it is not parked."""
         changed = {"state": "PENDING", "due": now, "batch": None, "ack": ""}
         return self._decide("release", (agency, stream, message_id), now, by, changed)
 
     def give_up(
-        self, agency: str, stream: str, message_id: str, reason: str, now: datetime, *, by: Decided | None = None
+        self, agency: str, stream: str, message_id: str, reason: str, now: datetime, *, by: Reason | None = None
     ) -> bool:
         """Decide that a parked message never goes, for a *reason* (a code); False where it is not parked."""
         changed = {"state": "SUPERSEDED", "payload": EMPTY, "settled": now, "reason": reason[:120]}
         return self._decide("give up", (agency, stream, message_id), now, by, changed)
 
     def _decide(
-        self, what: str, message: tuple[str, str, str], now: datetime, by: Decided | None, changed: Mapping[str, Any]
+        self, what: str, message: tuple[str, str, str], now: datetime, by: Reason | None, changed: Mapping[str, Any]
     ) -> bool:
         """Change a parked row, and put on record who decided so, in one transaction."""
         agency, stream, message_id = message
@@ -69,7 +63,7 @@ class Oversight(Rows):
             if reason is None or not connection.execute(update(deliveries).where(parked).values(**changed)).rowcount:
                 return False
             if by is not None:
-                record(connection, Intervention(now, by.name, what, *message, reason, by.because))
+                record(connection, Intervention(now, by.by, what, *message, reason, by.because))
             return True
 
     def counts(self, agency: str) -> Mapping[str, int]:

@@ -7,22 +7,14 @@ one that came before it. Whoever applies each as it comes ends with what holds, 
 
 from __future__ import annotations
 
-from hub.stream import Stream
+from dataclasses import replace
+
 from schemas.person_change import PersonChanged
+from schemas.person_change import stream as as_told
 
 
 class PersonUpdated(PersonChanged):
     """An event about a person that was the newest of its kind when it came (NEMS, order by lastUpdated or version)."""
 
 
-stream = Stream(
-    name="person_now",
-    event=PersonUpdated,
-    key=("nhs_number",),
-    subject=(("nhs_number", "nhs_number"),),
-    born="born",
-    restricted="restricted",
-    keep="days",
-    steward="health",
-    lane="routine",
-)
+stream = replace(as_told, name="person_now", event=PersonUpdated)  # found and kept as what it comes of

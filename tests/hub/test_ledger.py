@@ -26,12 +26,12 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, delete, select, text
 
 from hub.keys import Keys
+from hub.reasons import Reason
 from hub.store import engine, reading
 from hub.store.entries import Acked, Again, Arrival, Lane, Parked
 from hub.store.inbox import Inbox
 from hub.store.interventions import recorded
 from hub.store.ledger import HORIZON, Ledger
-from hub.store.oversight import Decided
 from hub.store.tables import deliveries, metadata
 
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
@@ -305,7 +305,7 @@ def test_what_a_person_decided_stands(ledger: Ledger, store: Engine, change: str
     """Who released what, and why, is on record, and neither database lets anybody change it."""
     ledger.enqueue([arrived("m1")], NOW)
     ledger.settle(LANE, [Parked(("m1",), "refused")], NOW)
-    assert ledger.release("clinic", "moves", "m1", NOW, by=Decided("Ada Quill", "They asked for it again."))
+    assert ledger.release("clinic", "moves", "m1", NOW, by=Reason("Ada Quill", "They asked for it again."))
     with pytest.raises(Exception, match="added, never changed"), store.begin() as connection:
         connection.execute(text(change))
     (one,) = recorded(store)
