@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from hub.notice import words
-from hub.notice.markup import Markup, joined, listed, tag
+from hub.markup import Markup, joined, listed, tag
 from hub.notice.register import Field, Flow, Register
 from hub.promises import Office
 

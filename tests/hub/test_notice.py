@@ -22,7 +22,7 @@ from hub import coarse, gates, seals
 from hub.errors import CatalogError
 from hub.notice import words
 from hub.notice.article30 import COLUMNS, article30
-from hub.notice.markup import tag
+from hub.markup import tag
 from hub.notice.page import page
 from hub.notice.register import register
 from hub.policy import Basis, Grant
