@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from hub.notice import words
 from hub.markup import Markup, joined, listed, tag
+from hub.notice import words
 from hub.notice.register import Field, Flow, Register
 from hub.promises import Office
 

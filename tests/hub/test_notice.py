@@ -20,9 +20,9 @@ import pytest
 from hub import catalog as catalogs
 from hub import coarse, gates, seals
 from hub.errors import CatalogError
+from hub.markup import tag
 from hub.notice import words
 from hub.notice.article30 import COLUMNS, article30
-from hub.markup import tag
 from hub.notice.page import page
 from hub.notice.register import register
 from hub.policy import Basis, Grant
