@@ -11,9 +11,7 @@ Role = Literal["ops", "governance", "partner"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """
-    Who calls: *name* as the token names them, for audits; *agency* is set for a partner, and is all that it may see.
-    """
+    """Who calls: *name* as the token says it, for audits; *agency* is set for a partner, and is all that it may see."""
 
     name: str
     roles: frozenset[Role]

@@ -15,9 +15,9 @@ Condition = Literal["ok", "slow", "stalled", "stopped", "silent", "unknown"]
 """
 How a group fares over a sliding window, without thresholds.
 
-*ok*: it is at the end, or comes nearer to it. *slow*: it commits, and falls further behind. *stalled*: records wait, and
-it commits nothing new, though it has members. *stopped*: records wait and it has no member. *silent*: it is at the end
-of a topic on which nothing was said for longer than ever lately. *unknown*: too little was seen of it.
+*ok*: it is at the end, or comes nearer to it. *slow*: it commits, and falls further behind. *stalled*: records wait,
+and it commits nothing new, though it has members. *stopped*: records wait and it has no member. *silent*: it is at the
+end of a topic on which nothing was said for longer than ever lately. *unknown*: too little was seen of it.
 """
 Severity = Literal["trouble", "warning"]
 
@@ -67,8 +67,8 @@ class Delivery:
     """
     What one agency has not been told yet of one stream, from the relay to its acknowledgement.
 
-    *undelivered* counts what waits to be decided, lies on the agency's topic unread, or was not acknowledged at its door;
-    *parked* of these wait for a person. *oldest* is when the hub took in the oldest of them; *due* when that one must
+    *undelivered* counts what waits to be decided, lies on the agency's topic unread, or was not acknowledged at its
+    door; *parked* of these wait for a person. *oldest* is when the hub took in the oldest of them; *due* when that one must
     have arrived, by the agreement's `within`, None where none is agreed. *within* says it in the agreement's words.
     *acknowledged_at* is the partner's last acknowledgement, *held_off* that its breaker is open.
     """
@@ -134,7 +134,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Everything, as it was at *at*; *faults* names what could not be looked at, so that absence never reads as calm."""
+    """Everything, as it was at *at*; *faults* names what could not be looked at: absence never reads as calm."""
 
     at: datetime
     readings: tuple[Reading, ...] = ()
