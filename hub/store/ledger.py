@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, exists, func, or_, select, tuple_, update
 
-from hub.store import insert, reading
+from hub.store import insert, reading, writing
 from hub.store.entries import Acked, Again, Arrival, Entry, Handed, Lane, Outcome, Parked
 from hub.store.oversight import Oversight
 from hub.store.rows import EMPTY, ENTRY, HORIZON, WAITING, is_due, is_handed, of, portions
@@ -27,7 +27,7 @@ class Ledger(Runs, Oversight):
     def enqueue(self, arrivals: Sequence[Arrival], now: datetime) -> None:
         """Take in what came, in this order; a message id that is there already changes nothing."""
         for agency in sorted({arrival.lane.agency for arrival in arrivals}):
-            with self._store.begin() as connection:
+            with writing(self._store) as connection:
                 self._enqueue(connection, [one for one in arrivals if one.lane.agency == agency], now)
 
     def _enqueue(self, connection: Connection, arrivals: Sequence[Arrival], now: datetime) -> None:
@@ -82,11 +82,16 @@ class Ledger(Runs, Oversight):
             update(deliveries).where(older).values(state="SUPERSEDED", payload=EMPTY, settled=now, reason="newer")
         )
 
-    def lanes(self, agency: str, now: datetime) -> list[Lane]:
-        """The lanes of an agency in which something is waiting to go; what a partner has yet to answer is not."""
+    def lanes(self, agency: str, streams: Collection[str], now: datetime) -> list[Lane]:
+        """
+        The lanes of an agency, of those *streams*, in which something is waiting to go.
+
+        What a partner has yet to answer is not.
+        """
         query = select(deliveries.c.stream, deliveries.c.address).distinct()
         query = query.where(
             deliveries.c.agency == agency,
+            deliveries.c.stream.in_(streams),
             deliveries.c.settled.is_(None),
             deliveries.c.state.in_(WAITING),
             or_(~is_handed(deliveries), is_due(deliveries, now)),
@@ -159,7 +164,7 @@ class Ledger(Runs, Oversight):
             .values(state="ATTEMPT", ack="", attempts=deliveries.c.attempts + 1, due=until)
             .returning(deliveries.c.message_id)
         )
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             return frozenset(connection.execute(change).scalars())
 
     def settle(self, lane: Lane, outcomes: Sequence[Outcome], now: datetime) -> None:
@@ -170,7 +175,7 @@ class Ledger(Runs, Oversight):
         hold for what still waits. What the road has stays there whatever an earlier attempt made of it, and a file of
         which one message is parked is parked whole: without it the file would be another under the same id.
         """
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             for outcome in outcomes:
                 for ids in portions(outcome.ids):
                     self._settle(connection, lane, outcome, ids, now)
@@ -198,24 +203,25 @@ class Ledger(Runs, Oversight):
                 change = change.values(state="PARKED", ack="", reason=outcome.reason[:120])
         connection.execute(change)
 
-    def recover(self, agency: str, now: datetime) -> int:
+    def recover(self, agency: str, streams: Collection[str], now: datetime) -> int:
         """
-        Make due at once what was being tried when the agency's courier last died; returns how many.
+        Make due at once what was being tried, of those *streams*, when their courier last died; returns how many.
 
         For the start of a courier. Should another one be alive after all, a message may go twice, with one id.
         """
         lost = and_(
             deliveries.c.agency == agency,
+            deliveries.c.stream.in_(streams),
             deliveries.c.settled.is_(None),
             deliveries.c.state == "ATTEMPT",
             ~is_handed(deliveries),
         )
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             return connection.execute(update(deliveries).where(lost).values(state="PENDING", due=now)).rowcount
 
     def hasten(self, lanes: Collection[Lane], now: datetime) -> None:
         """Make due at once what waits in *lanes* for another try: the partner is back."""
         theirs = tuple_(*deliveries.c[Lane._fields]).in_(lanes)
         waiting = and_(theirs, deliveries.c.settled.is_(None), deliveries.c.state == "PENDING")
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             connection.execute(update(deliveries).where(waiting, deliveries.c.due > now).values(due=now))

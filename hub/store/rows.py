@@ -38,6 +38,11 @@ class Rows:
         self._store = store
         create(store, metadata)
 
+    @property
+    def database(self) -> Engine:
+        """The database that it is."""
+        return self._store
+
 
 def of(lane: Lane) -> ColumnElement[bool]:
     """The rows of one lane."""
