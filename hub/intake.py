@@ -44,6 +44,8 @@ Write = Callable[[Callable[[], None]], Awaitable[None]]
 """Does work that writes to the gateway's database; returns once what it wrote is committed."""
 Wall = Callable[[], Awaitable[Collection[Identifier]]]
 """The identifiers that adoption orders closed, all that were committed before the call; raises TransportError."""
+SHORT = 16_384
+"""Up to so many bytes a message's id is read where it came: to hand it to a thread would take as long."""
 UNKEPT = frozenset({CLOSED, NOT_NEEDED})
 """The refusals of which nothing is kept, neither in quarantine nor in the sender's folder."""
 
@@ -114,7 +116,8 @@ class Intake:
         must not be told that it did.
         """
         known = self._catalog.line(agency, line)
-        name, content = await asyncio.to_thread(_known_by, known, data)
+        short = len(data) <= SHORT
+        name, content = _known_by(known, data) if short else await asyncio.to_thread(_known_by, known, data)
         async with self._busy.setdefault((agency, line, name), asyncio.Lock()):
             return await self._once(known, data, name, content)
 

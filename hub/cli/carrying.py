@@ -144,7 +144,9 @@ def _one(process: str, settings: Settings, lane: Lane | None) -> None:
             ready_ = lambda: announce(settings, f"couriers.{lane}")  # noqa: E731
             await delivering.serve(loaded, settings, bootstrap, lane=lane, stop=stop, ready=ready_)
 
-    asyncio.run(serve())
+    import uvloop  # noqa: PLC0415
+
+    uvloop.run(serve())
 
 
 @main.command()

@@ -97,9 +97,10 @@ def reading(store: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(store: Engine) -> Iterator[Connection]:
-    """A transaction that is committed at the end of the block; in a shared one, that one, which its owner commits."""
+    """A transaction, committed at the end of the block; in a shared one, a part of it that can be undone by itself."""
     if (shared := _shared(store)) is not None:
-        yield shared
+        with shared.begin_nested():
+            yield shared
         return
     with store.begin() as connection:
         yield connection

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from hub.errors import TransportError
-from hub.store import sharing, writing
+from hub.store import sharing
 
 MOST = 200  # callers to one transaction, so that the first of them does not wait for ever more
 T = TypeVar("T")
@@ -28,12 +29,11 @@ class _Asked(Generic[T]):
         self.done: Future[T] = Future()
 
     def do(self) -> None:
-        """Do the work; what it raises is its caller's, and is raised too, so that what it wrote is undone."""
+        """Do the work; what it raises is kept for its caller."""
         try:
             self._result = self._work()
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  it is raised where the caller waits
             self.fault = fault
-            raise
 
     def tell(self, fault: Exception | None = None) -> None:
         """Answer the caller: with what its own work raised, with *fault*, or with its result."""
@@ -49,8 +49,8 @@ class Scribe:
 
     To commit costs the disk's own time, whatever is in it; and where SQLite lets one writer in at a time, those who
     would write at once sleep until they look again. Here they stand in line, and all who stand there go in together.
-    A caller's work uses `writing` and `reading` of `hub.store`; what it raises undoes its own writing and nobody
-    else's.
+    A caller's work uses `writing` and `reading` of `hub.store`; each block of its writing is kept or undone as a whole,
+    and what it raises is nobody else's trouble.
     """
 
     def __init__(self, store: Engine) -> None:
@@ -100,22 +100,26 @@ class Scribe:
     def _together(self, batch: Sequence[_Asked[Any]]) -> None:
         fault: Exception | None = None
         try:
-            with writing(self._store) as connection, sharing(self._store, connection):
-                if len(batch) == 1:
-                    batch[0].do()
-                else:
-                    self._each(batch)
+            if len(batch) == 1:
+                batch[0].do()
+            else:
+                with self._store.begin() as connection, sharing(self._store, connection):
+                    for asked in batch:
+                        asked.do()
+                        if asked.fault is not None:
+                            _still_open(connection)
         except Exception as error:  # noqa: BLE001  whatever it is, it is those callers' to hear
             fault = error
         for asked in batch:
             asked.tell(fault)
 
-    def _each(self, batch: Sequence[_Asked[Any]]) -> None:
-        with writing(self._store) as connection:
-            for asked in batch:
-                try:
-                    with connection.begin_nested():
-                        asked.do()
-                except Exception as error:
-                    if error is not asked.fault:  # the savepoint is gone, and with it all that was written before
-                        raise
+
+def _still_open(connection: Connection) -> None:
+    """
+    Raise OperationalError where the database ended the transaction by itself, as SQLite does when the disk is full.
+
+    What others wrote before is gone then, and the driver would say nothing of it at the commit.
+    """
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite" and not driver.in_transaction:
+        raise OperationalError("COMMIT", None, RuntimeError("the database undid what was written"))
