@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from hub import disclosure, topology
+from hub import disclosure, settings_reference, topology
 from hub.agency import Agency
 from hub.avro import granted_schemas, schema_of
 from hub.catalog import Catalog, folder_of
@@ -18,7 +18,6 @@ from hub.document import Finding
 from hub.policy import Policy, cite
 from hub.promises import Notice
 from hub.schema_lock import FILE, undocumented
-from hub.settings import Settings
 
 BEGIN, END = "<!-- who hears what: derived by `hub sync` -->", "<!-- end of who hears what -->"
 HEADER = "# Derived by `hub sync` from schemas/ and connectors/: change those, not this.\n"
@@ -52,8 +51,11 @@ def derived(catalog: Catalog) -> Iterator[Derived]:
         readme = root / "README.md"
         if readme.exists():
             yield Derived(readme, "README.md", with_block(readme.read_text(encoding="utf-8"), who_hears_what(catalog)))
-        place = "deploy/settings.example.env"
-        yield Derived(root / place, place, settings_text())
+        for place, text in (
+            ("deploy/settings.example.env", settings_reference.example()),
+            ("deploy/settings.md", settings_reference.page(catalog)),
+        ):
+            yield Derived(root / place, place, text)
 
 
 def subjects(catalog: Catalog) -> dict[str, dict[str, Any]]:
@@ -179,21 +181,3 @@ def with_block(text: str, block: str) -> str:
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     return f"{head}{begin}\n{block}\n{end}{tail}" if begin and end else text
-
-
-def settings_text() -> str:
-    """Every setting with its sentence, as an environment file with its default."""
-    lines = ["# Derived by `hub sync` from hub/settings.py. Every line may be left out.", ""]
-    for name, info in Settings.model_fields.items():
-        default = "" if info.default is None else str(info.default)
-        lines += [f"# {info.description}", f"#HUB_{name.upper()}={default}", ""]
-    lines += [
-        "# Passed on to every Kafka client, names as librdkafka's with _ for the dot; …_FILE names a file to read.",
-        "#HUB_KAFKA_SECURITY_PROTOCOL=SASL_SSL",
-        "#HUB_KAFKA_SASL_PASSWORD_FILE=/run/secrets/kafka",
-        "",
-        "# Where an agency is reached: HUB_<AGENCY>_<LINE OR STREAM>_URL, _HOST, _PORT, _DOOR or _TOKEN_FILE.",
-        "#HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_DOOR=mllp",
-        "",
-    ]
-    return "\n".join(lines)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import threading
 from pathlib import Path
 from typing import get_args
@@ -13,6 +15,7 @@ from hub import log
 from hub.cli.ground import bootstrap_of, console, main, named, sound
 from hub.settings import Settings
 from hub.stream import Lane
+from hub.supervise import LEASH
 
 PROCESSES = ("gateway", "relay", "watches", "couriers", "canaries")
 
@@ -36,6 +39,8 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -
     """
     settings = Settings.read()
     log.start(settings.log, quiet=once)
+    if not once and LEASH not in os.environ:  # whoever started this one has said so already
+        _told_of_variables()
     if once:
         _once(what, out)
     elif not what:
@@ -44,6 +49,14 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -
         _one(what[0], settings, lane)
     else:
         raise click.UsageError(f"{' '.join(what)}: name one of {', '.join(PROCESSES)}; for files add --once")
+
+
+def _told_of_variables() -> None:
+    """A warning for each variable that nobody reads: the hub runs by its default, and by its name alone it is told."""
+    from hub import environment  # noqa: PLC0415
+
+    for fault in environment.faults(os.environ, sound()):
+        log.note("run", fault, level=logging.WARNING)
 
 
 def _once(files: tuple[str, ...], out: Path | None) -> None:
