@@ -84,9 +84,13 @@ def _installed(one: Locked) -> Distribution:
     try:
         found = distribution(one.name)
     except PackageNotFoundError:
-        raise SystemExit(f"{one.name} {one.version} is locked and not installed here: make clean, then make sbom") from None
+        raise SystemExit(
+            f"{one.name} {one.version} is locked and not installed here: make clean, then make sbom"
+        ) from None
     if found.version != one.version:
-        raise SystemExit(f"{one.name} is locked as {one.version} and installed as {found.version}: make clean, then again")
+        raise SystemExit(
+            f"{one.name} is locked as {one.version} and installed as {found.version}: make clean, then again"
+        )
     return found
 
 
@@ -94,7 +98,9 @@ def _licence(found: Distribution) -> dict[str, Any] | None:
     """What the package says of its licence: an SPDX expression where it gives one, else its own short words."""
     if expression := found.metadata.get("License-Expression"):
         return {"expression": expression}
-    classes = [one.rpartition(" :: ")[2] for one in found.metadata.get_all("Classifier") or () if one.startswith("License ")]
+    classes = [
+        one.rpartition(" :: ")[2] for one in found.metadata.get_all("Classifier") or () if one.startswith("License ")
+    ]
     words = [*(one for one in classes if one != "OSI Approved"), *(found.metadata.get("License") or "").splitlines()]
     return {"license": {"name": words[0][:100]}} if words else None
 

@@ -35,7 +35,7 @@ def relay(catalog: Catalog, settings: Settings, bootstrap: str, lanes: Sequence[
         os.nice(LESS_PRESSING)
     stop = threading.Event()
     on_stop(stop.set)
-    carrier = Relay(catalog, settings.keys(), bootstrap, lane=lane, extra=settings.kafka())
+    carrier = Relay(catalog, settings.keys(), bootstrap, lane=lane, shard=settings.shard, extra=settings.kafka())
     renewal, live = Renewal(catalog), settings.path("live")
 
     def use(fresh: Catalog) -> None:

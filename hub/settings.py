@@ -63,6 +63,12 @@ class Settings(BaseSettings):
             ge=1, le=3600, description="Seconds from one look at partners' SFTP folders, our mailboxes, to the next."
         ),
     ] = 60
+    shard: Annotated[
+        int,
+        Field(
+            ge=0, le=63, description="Which of several gateways, or relays of one lane, this is; each on its own host."
+        ),
+    ] = 0
     replication: Annotated[int, Field(ge=1, le=5, description="Copies of each topic; 3 on a real cluster.")] = 1
     keep_files_days: Annotated[
         int,

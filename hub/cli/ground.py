@@ -68,7 +68,7 @@ def main() -> None:
       hub quarantine                what could not be read, and waits for a person?
       hub canary                    does each agency hear what its policy grants, and nothing else, now?
 
-    Settings come from the environment; see deploy/settings.example.env.
+    Settings come from the environment: hub settings; deploy/settings.md has them all.
     """
 
 

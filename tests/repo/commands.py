@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from unittest.mock import patch
 
 import click
 
@@ -11,7 +15,7 @@ from hub.settings import Settings
 
 AWAITED = frozenset({
     "ops", "topics", "deploy/prometheus", "deploy/prometheus/prometheus.yml", "deploy/grafana/provisioning",
-    "deploy/grafana/dashboards", "HUB_HEALTH_HOST", "HUB_HEALTH_PORT", "HUB_CREDENTIALS", "HUB_OPS_HOST",
+    "deploy/grafana/dashboards", "HUB_HEALTH_HOST", "HUB_HEALTH_PORT", "HUB_CREDENTIALS", "HUB_OPS_HOST", "HUB_PRINCIPAL",
 })  # fmt: skip
 """What deploy/ names and is being built beside it: taken from here as soon as it is there (a test sees to that)."""
 
@@ -19,6 +23,34 @@ AWAITED = frozenset({
 def awaited(name: str) -> bool:
     """Whether *name*, a verb, a variable or a file, is not there yet and need not be."""
     return name in AWAITED
+
+
+def lines(text: str) -> Iterator[tuple[str, bool]]:
+    """Each command line of the hub in a page, and whether it is one to be typed as it is: in a block, or in a sentence."""
+    fence = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    for block in fence.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            if found := re.match(r"(?:\$ )?(?:[A-Z_]+=\S+ )*hub (.+)", line):
+                yield found[1], True
+    for found in re.findall(r"`hub ([^`]+)`", fence.sub("", text)):
+        yield found, False
+
+
+def understood(line: str, whole: bool) -> None:
+    """Have click read a line of a page; in a sentence what must follow may be left out. Files need not be there."""
+    shell = shlex.shlex(line, posix=True, punctuation_chars="|&;>")
+    shell.whitespace_split = True
+    words: list[str] = []
+    for word in shell:
+        if set(word) <= set("|&;>"):
+            break
+        words.append(word)
+    with patch.object(click.Path, "convert", lambda _self, value, _parameter, _context: Path(value)):
+        try:
+            parsed(words)
+        except click.MissingParameter:
+            if whole:
+                raise
 
 
 def parsed(words: Sequence[str]) -> None:
