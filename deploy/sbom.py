@@ -1,4 +1,4 @@
-"""SBOM: writes the software bill of materials of the image, CycloneDX 1.6, from the lock; the same lock, the same bytes."""
+"""SBOM: writes the image's bill of materials, CycloneDX 1.6, from the lock; the same lock gives the same bytes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _component(one: Locked) -> dict[str, Any]:
         "purl": one.purl,
         **({"licenses": [said]} if said else {}),
         "externalReferences": [
-            {"type": "distribution", "url": f"https://pypi.org/project/{one.name}/{one.version}/",
+            {"type": "distribution", "url": one.purl,
              "hashes": [{"alg": "SHA-256", "content": each} for each in one.hashes]}
         ],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Backup: what the hub alone knows, copied while it runs and put back elsewhere; Kafka's records and secrets stay out."""
+"""Backup: what the hub alone knows, copied while it runs, put back elsewhere; Kafka's records and secrets stay out."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _words() -> Iterator[str]:
         "",
         "## Where partners are",
         "",
-        "`HUB_<AGENCY>_<NAME>_<WHAT>`; NAME is a line or stream of the agency, or a road in place of it. What is missing",
+        "`HUB_<AGENCY>_<NAME>_<WHAT>`; NAME is a line or stream of the agency, or a road instead. What is missing",
         "and needed keeps a process from starting, by the variable's name; a line fetched from SFTP or MESH of which",
         "nothing is said is left out, with a warning. Secrets, keys and certificates are named by file.",
         "",
@@ -94,7 +94,7 @@ def _agencies(catalog: Catalog) -> Iterator[str]:
         "",
         "## Of the agencies that are here",
         "",
-        "Every variable that is read, in bold what its road cannot do without; `kafka` and `files` need none. SFTP takes",
+        "Every variable that is read, in bold what its road cannot do without; `kafka`, `files` need none. SFTP takes",
         "each of its words from the line or stream, else from the agency's.",
     )
     for agency in catalog.agencies.values():

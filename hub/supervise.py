@@ -47,7 +47,7 @@ def _await_end(call: Callable[[], object]) -> None:
 
 
 def announce(settings: Settings, process: str, **said: object) -> None:
-    """Say that *process* is ready: to systemd, and in the state folder, with its ports, where `hub run` waits for it."""
+    """Say that *process* is ready, to systemd and, with its ports, in the state folder, where `hub run` looks."""
     path = settings.path("run", f"{process}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")

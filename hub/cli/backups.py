@@ -48,8 +48,8 @@ def restore(folder: Path, places: bool) -> None:
       hub restore /backups/2026-11-26             the stores and policies, into the state folder
       hub restore /backups/2026-11-26 --places    then the couriers' places, once Kafka runs
 
-    Without --places what couriers had taken in between backup and loss, and not yet delivered, stays undelivered. With it
-    some messages go out again, under the ids that they had.
+    Without --places what couriers had taken in between backup and loss, and not yet delivered, stays undelivered.
+    With it some messages go out again, under the ids that they had.
     """
     from hub import backup as backups  # noqa: PLC0415
 

@@ -153,7 +153,7 @@ def written(settings: dict[str, str], topic: str) -> KafkaError | None:
 
 
 def test_who_is_known_may_do_nothing_until_an_acl_says_so(brokers):
-    """A topic of three copies by the first admin's certificate; a process's password opens the door, an ACL the topic."""
+    """The first admin makes a topic by its certificate; a process's password opens the door, an ACL the topic."""
     admin, topic, name = AdminClient(brokers.by_certificate(9091)), f"t{uuid.uuid4().hex[:8]}", "hub-relay-urgent"
     password = (brokers.secrets / f"{name}.password").read_text(encoding="ascii")
     result(admin.create_topics([NewTopic(topic, 1, 3)]))

@@ -1,4 +1,4 @@
-"""Backup and restore: copied while the hub writes, whole or told, put back elsewhere, and never written over anything."""
+"""Backup and restore: copied while the hub writes, whole or told, put back elsewhere, and never over anything."""
 
 from __future__ import annotations
 

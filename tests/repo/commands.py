@@ -14,8 +14,9 @@ from hub import cli
 from hub.settings import Settings
 
 AWAITED = frozenset({
-    "ops", "topics", "deploy/prometheus", "deploy/prometheus/prometheus.yml", "deploy/grafana/provisioning",
-    "deploy/grafana/dashboards", "HUB_HEALTH_HOST", "HUB_HEALTH_PORT", "HUB_CREDENTIALS", "HUB_OPS_HOST", "HUB_PRINCIPAL",
+    "ops", "topics", "deploy/prometheus", "deploy/prometheus/prometheus.yml",
+    "deploy/grafana/provisioning", "deploy/grafana/dashboards",
+    "HUB_HEALTH_HOST", "HUB_HEALTH_PORT", "HUB_CREDENTIALS", "HUB_OPS_HOST", "HUB_PRINCIPAL",
 })  # fmt: skip
 """What deploy/ names and is being built beside it: taken from here as soon as it is there (a test sees to that)."""
 
@@ -26,7 +27,7 @@ def awaited(name: str) -> bool:
 
 
 def lines(text: str) -> Iterator[tuple[str, bool]]:
-    """Each command line of the hub in a page, and whether it is one to be typed as it is: in a block, or in a sentence."""
+    """Each command line of the hub in a page, and whether it is to be typed as it is: in a block, not a sentence."""
     fence = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
     for block in fence.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
@@ -73,7 +74,7 @@ def parsed(words: Sequence[str]) -> None:
 
 def there() -> set[str]:
     """Each awaited thing that has come."""
-    from tests.conftest import ROOT  # noqa: PLC0415
+    from tests.conftest import ROOT
 
     settings = {f"HUB_{name.upper()}" for name in Settings.model_fields}
     files = {name for name in AWAITED if "/" in name and (ROOT / name).exists()}

@@ -72,7 +72,7 @@ def test_compose_runs_the_kafka_that_is_tested(compose: dict[str, Any]) -> None:
 
 
 def test_compose_has_three_brokers_that_know_each_other(compose: dict[str, Any]) -> None:
-    """Numbers differ, names, volumes and certificates are their own, voters name all, and Kafka takes the cluster's id."""
+    """Numbers differ, names, volumes and certificates are their own, voters name all, Kafka takes the cluster's id."""
     said = properties(DEPLOY / "kafka" / "broker.properties")
     for number, name in enumerate(BROKERS, 1):
         service = compose["services"][name]
@@ -101,8 +101,10 @@ def test_the_brokers_lose_nothing_that_was_acknowledged() -> None:
 
 
 def test_the_brokers_let_nobody_in_unknown_and_nobody_do_what_no_acl_says() -> None:
-    """No listener without encryption; a password or a certificate on each; default deny. What Kafka makes of it is tried
-    in tests/broker/test_deployed_brokers.py."""
+    """
+    No listener without encryption; a password or a certificate on each; default deny. What Kafka makes of it is tried
+    in tests/broker/test_deployed_brokers.py.
+    """
     said = properties(DEPLOY / "kafka" / "broker.properties")
     protocols = dict(one.split(":") for one in said["listener.security.protocol.map"].split(","))
     listeners = {one.split("://")[0] for one in said["listeners"].split(",")}
@@ -146,7 +148,7 @@ def test_every_command_is_one_that_the_hub_has(compose: dict[str, Any]) -> None:
 
 
 def test_compose_takes_all_privileges_from_everybody(compose: dict[str, Any]) -> None:
-    """Nobody writes to its own image, has a capability, gains one, or takes all memory; each says whether it is well."""
+    """Nobody writes to its own image, has a capability, gains one, or takes all memory; each says if it is well."""
     for name, service in compose["services"].items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -202,7 +204,7 @@ def test_every_file_that_compose_mounts_is_there(compose: dict[str, Any], tmp_pa
 
 
 def test_secrets_are_made_once_and_are_nobodys_else(tmp_path: Path) -> None:
-    """A second time changes nothing; nobody but the owner comes into the folder; a partner's certificate says who it is."""
+    """A second time changes nothing; the folder is its owner's; a partner's certificate says who it is."""
     folder = tmp_path / "secrets"
     command = ["sh", str(DEPLOY / "secrets.sh"), str(folder), "clinic"]
     subprocess.run(command, check=True, capture_output=True)
@@ -292,7 +294,7 @@ def stages() -> list[list[list[str]]]:
 
 
 def test_the_image_installs_by_hash_and_runs_as_nobody() -> None:
-    """Installed in a stage of its own from the lock by hash, nothing built; what runs ends without root and without pip."""
+    """In a stage of its own from the lock by hash, nothing built; what runs ends without root and pip."""
     first, last = stages()
     (install,) = [rest for word, rest in first if word == "RUN" and "pip " in rest and "install" in rest]
     assert "--require-hashes" in install
@@ -308,7 +310,7 @@ def test_the_image_installs_by_hash_and_runs_as_nobody() -> None:
 
 
 def test_the_images_code_stands_on_its_own(tmp_path: Path) -> None:
-    """The folders that are copied, in another place and by the commands of the Dockerfile: compiled, checked and run."""
+    """The folders that are copied, in another place, by the commands of the Dockerfile: compiled, checked, run."""
     for name in ("hub", "connectors", "schemas", "topics"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     first, _ = stages()
@@ -322,7 +324,7 @@ def test_the_images_code_stands_on_its_own(tmp_path: Path) -> None:
 
 
 def test_the_bill_of_materials_is_the_locks() -> None:
-    """Each package that is locked is a component with its version and its files' hashes, and no other is; as written."""
+    """Each package that is locked is a component with its version and its files' hashes, and no other is."""
     text = (DEPLOY / "sbom.cdx.json").read_text(encoding="utf-8")
     bill = json.loads(text)
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")

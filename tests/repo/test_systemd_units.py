@@ -97,7 +97,7 @@ def test_systemd_takes_the_units(installed):
 @needs_systemd
 @pytest.mark.parametrize("unit", instances())
 def test_a_unit_is_as_closed_as_it_can_be(unit, installed):
-    """systemd's own measure of exposure, 0 to 10: at most 2, of which the network that each needs is the most."""
+    """By the exposure that systemd measures, 0 to 10: at most 2, of which the network that each needs is the most."""
     said = analyzed(installed, "security", "--offline=true", "--no-pager", "--threshold=20", unit)
 
     assert said.returncode == 0, said.stdout[-300:] + said.stderr
