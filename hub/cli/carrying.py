@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -16,6 +16,9 @@ from hub.cli.ground import bootstrap_of, console, main, named, sound
 from hub.settings import Settings
 from hub.stream import Lane
 from hub.supervise import LEASH
+
+if TYPE_CHECKING:
+    from hub.catalog import Catalog
 
 PROCESSES = ("gateway", "relay", "watches", "couriers", "canaries")
 
@@ -39,8 +42,6 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -
     """
     settings = Settings.read()
     log.start(settings.log, quiet=once)
-    if not once and LEASH not in os.environ:  # whoever started this one has said so already
-        _told_of_variables()
     if once:
         _once(what, out)
     elif not what:
@@ -51,12 +52,13 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -
         raise click.UsageError(f"{' '.join(what)}: name one of {', '.join(PROCESSES)}; for files add --once")
 
 
-def _told_of_variables() -> None:
-    """A warning for each variable that nobody reads: the hub runs by its default, and by its name alone it is told."""
+def _warned(loaded: Catalog) -> None:
+    """A warning for each variable that nobody reads: a slip in a name would leave the default in force in silence."""
     from hub import environment  # noqa: PLC0415
 
-    for fault in environment.faults(os.environ, sound()):
-        log.note("run", fault, level=logging.WARNING)
+    if LEASH not in os.environ:  # else whoever started this one has said so already
+        for fault in environment.faults(os.environ, loaded):
+            log.note("run", fault, level=logging.WARNING)
 
 
 def _once(files: tuple[str, ...], out: Path | None) -> None:
@@ -84,6 +86,7 @@ def _all(settings: Settings) -> None:
     from hub.supervise import Supervisor, on_stop  # noqa: PLC0415
 
     loaded, bootstrap = sound(), bootstrap_of(settings)
+    _warned(loaded)
     admit(loaded, settings.path("live"))
     made = cluster.prepare(loaded, settings, bootstrap)
     log.note("run", "topics ready", count=len(made))
@@ -103,6 +106,7 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
     from hub.supervise import announce, on_stop  # noqa: PLC0415
 
     loaded, bootstrap = sound(), bootstrap_of(settings)
+    _warned(loaded)
     cluster.prepare(loaded, settings, bootstrap)
     if process == "relay":
         from hub.relaying import relay  # noqa: PLC0415

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from hub import catalog as catalogs
 from hub import cli, environment, settings_reference
+from hub.cli import carrying
 from hub.doors import Sinks
 from hub.endpoints import NAMES, read
 from hub.errors import CatalogError
@@ -153,3 +154,16 @@ def test_a_password_of_the_store_comes_from_its_file(tmp_path):
     assert settings.store_url == "postgresql://hub@db/hub"
     with pytest.raises(CatalogError, match=r"^HUB_STORE_URL: "):
         _ = Settings(store_url="postgresql://hub:x@db/hub", store_password_file=tmp_path / "password").database
+
+
+def test_a_process_warns_at_its_start_of_what_nobody_reads(catalog, monkeypatch, caplog):
+    """By name; one that the supervisor started leaves that to it."""
+    monkeypatch.setenv("HUB_REVEIW_DAYS", "5")
+
+    with caplog.at_level("WARNING", logger="hub.run"):
+        carrying._warned(catalog)
+        monkeypatch.setenv("HUB_LEASHED", "1")
+        carrying._warned(catalog)
+
+    said = [record.getMessage() for record in caplog.records if "HUB_REVEIW_DAYS" in record.getMessage()]
+    assert said == ["HUB_REVEIW_DAYS is read by nobody → did you mean HUB_REVIEW_DAYS?"]
