@@ -20,6 +20,7 @@ from hub.promises import Notice
 from hub.schema_lock import FILE, undocumented
 
 BEGIN, END = "<!-- who hears what: derived by `hub sync` -->", "<!-- end of who hears what -->"
+PAGES = ("<!-- pages of alerts: derived by `hub sync` -->", "<!-- end of pages of alerts -->")
 HEADER = "# Derived by `hub sync` from schemas/ and connectors/: change those, not this.\n"
 
 
@@ -51,6 +52,10 @@ def derived(catalog: Catalog) -> Iterator[Derived]:
         readme = root / "README.md"
         if readme.exists():
             yield Derived(readme, "README.md", with_block(readme.read_text(encoding="utf-8"), who_hears_what(catalog)))
+        index = root / "deploy" / "runbook" / "README.md"
+        if index.exists():
+            text = with_block(index.read_text(encoding="utf-8"), pages_of_alerts(index.parent), *PAGES)
+            yield Derived(index, "deploy/runbook/README.md", text)
         for place, text in (
             ("deploy/settings.example.env", settings_reference.example()),
             ("deploy/settings.md", settings_reference.page(catalog)),
@@ -176,8 +181,17 @@ def who_hears_what(catalog: Catalog) -> str:
     return "\n".join(rows)
 
 
-def with_block(text: str, block: str) -> str:
+def pages_of_alerts(folder: Path) -> str:
+    """The runbook's list of its pages about alerts, named for what alerts (`group.stopped.md`), by heading."""
+    rows = ["| page | says |", "|---|---|"]
+    for page in sorted(folder.glob("*.*.md")):
+        heading = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        rows.append(f"| [{page.name}]({page.name}) | {heading} |")
+    return "\n".join(rows)
+
+
+def with_block(text: str, block: str, start: str = BEGIN, stop: str = END) -> str:
     """*text* with what stands between the two markers replaced; unchanged where it has none."""
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    head, begin, rest = text.partition(start)
+    _, end, tail = rest.partition(stop)
     return f"{head}{begin}\n{block}\n{end}{tail}" if begin and end else text
