@@ -69,8 +69,8 @@ class Delivery:
 
     *undelivered* counts what waits to be decided, lies on the agency's topic unread, or was not acknowledged at its
     door; *parked* of these wait for a person. *oldest* is when the hub took in the oldest of them; *due* when that one
-    must have arrived, by the agreement's `within`, None where none is agreed; *within* says it in its words.
-    *acknowledged_at* is the partner's last acknowledgement, *held_off* that its breaker is open.
+    must have arrived, by the agreement's `within`, None where none is agreed. *within* says it in the agreement's
+    words. *acknowledged_at* is the partner's last acknowledgement, *held_off* that its breaker is open.
     """
 
     agency: str
