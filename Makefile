@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: help demo test lint bench prove lock clean
+.PHONY: help demo test lint bench prove lock sbom clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ prove: .venv/ready ## The campaigns too long for `make test`: the same tests wit
 
 lock: .venv/ready ## Pin what pyproject.toml asks for, with hashes.
 	@$(RUN) deploy/lock.py
+
+sbom: .venv/ready ## Write the image's bill of materials, deploy/sbom.cdx.json, from the lock (after `make lock`).
+	@$(RUN) deploy/sbom.py
 
 clean: ## Take away what the targets above made.
 	@if [ -x $(RUN) ]; then $(RUN) -m hub kafka down >/dev/null 2>&1 || true; fi

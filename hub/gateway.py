@@ -30,7 +30,7 @@ Ready = Callable[[Mapping[str, int]], None]
 async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: asyncio.Event, ready: Ready) -> None:
     """Listen until *stop*; *ready* is called with the port of each road that has one."""
     keys = settings.keys()
-    committer = Committer(bootstrap, "hub-gateway.0", settings.kafka())
+    committer = Committer(bootstrap, f"hub-gateway.{settings.shard}", settings.kafka())
     store = engine(settings.gateway_database)
     inbox, index = Inbox(store, keys), SqlIndex(store, keys)
     following = Following(catalog)

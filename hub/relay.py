@@ -126,7 +126,7 @@ class Relay:
             if message.error().retriable():
                 batch.remove(message)
             else:
-                raise TransportError(f"cannot consume: {message.error().str()}; see deploy/README.md, lost offsets")
+                raise TransportError(f"cannot consume: {message.error().str()}; see deploy/runbook/lost-offsets.md")
         return batch
 
     def _carry(self, polled: Sequence[Message], stop: threading.Event) -> None:

@@ -24,7 +24,7 @@ def relay(catalog: Catalog, settings: Settings, bootstrap: str, lane: Lane) -> N
     make_way(lane)
     stop = threading.Event()
     on_stop(stop.set)
-    carrier = Relay(catalog, settings.keys(), bootstrap, lane=lane, extra=settings.kafka())
+    carrier = Relay(catalog, settings.keys(), bootstrap, lane=lane, shard=settings.shard, extra=settings.kafka())
     renewal, live = Renewal(catalog), settings.path("live")
 
     def use(fresh: Catalog) -> None:

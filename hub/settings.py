@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
+from urllib.parse import quote
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hub.endpoints import variable
 from hub.errors import CatalogError
 from hub.keys import Keys
 from hub.stream import Lane
@@ -34,6 +37,9 @@ class Settings(BaseSettings):
     store_url: Annotated[
         str, Field(description="SQL store: empty for SQLite in the state folder, or postgresql+psycopg://…")
     ] = ""
+    store_password_file: Annotated[
+        Path | None, Field(description="File with the password of the user whom the SQL store's address names.")
+    ] = None
     inbox: Annotated[
         Path | None,
         Field(description="Folder watched for files, <agency>/<line>/; default: inbox in the state folder."),
@@ -58,6 +64,12 @@ class Settings(BaseSettings):
             ge=1, le=3600, description="Seconds from one look at partners' SFTP folders, our mailboxes, to the next."
         ),
     ] = 60
+    shard: Annotated[
+        int,
+        Field(
+            ge=0, le=63, description="Which of several gateways, or relays of one lane, this is; each on its own host."
+        ),
+    ] = 0
     replication: Annotated[int, Field(ge=1, le=5, description="Copies of each topic; 3 on a real cluster.")] = 1
     keep_files_days: Annotated[
         int,
@@ -116,7 +128,7 @@ class Settings(BaseSettings):
         SQLite lets one writer in at a time, and those who wait look again after longer and longer sleeps. So each
         process that writes has a file of its own: an alert does not wait for registers, nor a hospital for alerts.
         """
-        return self.store_url or f"sqlite:///{self.path(f'couriers.{lane}.db')}"
+        return self.store or f"sqlite:///{self.path(f'couriers.{lane}.db')}"
 
     @property
     def ledgers(self) -> tuple[str, ...]:
@@ -126,7 +138,18 @@ class Settings(BaseSettings):
     @property
     def gateway_database(self) -> str:
         """The URL of what the gateway alone writes: answers, and who is who."""
-        return self.store_url or f"sqlite:///{self.path('gateway.db')}"
+        return self.store or f"sqlite:///{self.path('gateway.db')}"
+
+    @property
+    def store(self) -> str:
+        """The address of the SQL store with its password, empty for SQLite; for an engine, and never to be shown."""
+        if not self.store_url or self.store_password_file is None:
+            return self.store_url
+        password = quote(given(self.store_password_file, "HUB_STORE_PASSWORD_FILE").decode().strip(), safe="")
+        user = re.match(r"([a-z+0-9]+://[^/@:]+)@", self.store_url)
+        if user is None:
+            raise CatalogError(["HUB_STORE_URL: names no user without a password, and HUB_STORE_PASSWORD_FILE is set"])
+        return f"{user[1]}:{password}{self.store_url[user.end(1) :]}"
 
     def keys(self) -> Keys:
         """The hub's keys; makes a secret in the state folder where none is set."""
@@ -171,19 +194,12 @@ class Settings(BaseSettings):
     @staticmethod
     def endpoint(agency: str, name: str, what: str) -> str:
         """
-        What the environment says of one line or stream of one agency, empty where nothing.
+        What the environment says of one line, stream or road of one agency, empty where nothing.
 
-        `HUB_<AGENCY>_<LINE OR STREAM>_<WHAT>`, such as `HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_URL`; *what* is
-        DOOR (the road to use, such as `mllp`), FIRST_NUMBER (of the files of a numbered door); HTTPS: URL, TOKEN_FILE,
-        TLS_CA, CLIENT_CERTIFICATE, CLIENT_KEY; MLLP: HOST, PORT, TLS (`on`), and with it what HTTPS has, or
-        TLS_CLIENT_CA of a line that is listened on; SFTP: HOST, PORT, USER, KNOWN_HOSTS, KEY_FILE, PASSWORD_FILE,
-        FOLDER; MESH: MAILBOX (the recipient's), WORKFLOW.
-
-        What holds for all of an agency stands in the line's place: `HUB_<AGENCY>_HTTPS_TOKEN_FILE`, with which it
-        calls us; `HUB_<AGENCY>_SFTP_<WHAT>`, as above; `HUB_<AGENCY>_MESH_<WHAT>` for our own mailbox: URL, MAILBOX,
-        PASSWORD_FILE, SHARED_KEY_FILE, CERTIFICATE, KEY, CA. deploy/README.md has an example of each.
+        `HUB_<AGENCY>_<NAME>_<WHAT>`, such as `HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_URL`; *what* is one of
+        `hub.endpoints.WORDS`, which say of each what it is, and what reads it.
         """
-        return os.environ.get(f"HUB_{agency}_{name}_{what}".upper(), "")
+        return os.environ.get(variable(agency, name, what), "")
 
 
 def given(path: Path, name: str) -> bytes:

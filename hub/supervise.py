@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from hub import systemd
 from hub.errors import TransportError
 from hub.log import note
 from hub.patience import backoff
@@ -54,12 +55,13 @@ def make_way(lane: Lane) -> None:
 
 
 def announce(settings: Settings, process: str, **said: object) -> None:
-    """Say in the state folder that *process* is ready, with its ports; `hub run` and the demo wait for it."""
+    """Say that *process* is ready, to systemd and, with its ports, in the state folder, where `hub run` looks."""
     path = settings.path("run", f"{process}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps({"pid": os.getpid(), **said}), encoding="utf-8")
     part.replace(path)
+    systemd.ready(process)
 
 
 def announced(settings: Settings, process: str) -> Mapping[str, object] | None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from hub import disclosure, topology
+from hub import disclosure, settings_reference, topology
 from hub.agency import Agency
 from hub.avro import granted_schemas, schema_of
 from hub.catalog import Catalog, folder_of
@@ -18,9 +18,9 @@ from hub.document import Finding
 from hub.policy import Policy, cite
 from hub.promises import Notice
 from hub.schema_lock import FILE, undocumented
-from hub.settings import Settings
 
 BEGIN, END = "<!-- who hears what: derived by `hub sync` -->", "<!-- end of who hears what -->"
+PAGES = ("<!-- pages of alerts: derived by `hub sync` -->", "<!-- end of pages of alerts -->")
 HEADER = "# Derived by `hub sync` from schemas/ and connectors/: change those, not this.\n"
 
 
@@ -52,8 +52,15 @@ def derived(catalog: Catalog) -> Iterator[Derived]:
         readme = root / "README.md"
         if readme.exists():
             yield Derived(readme, "README.md", with_block(readme.read_text(encoding="utf-8"), who_hears_what(catalog)))
-        place = "deploy/settings.example.env"
-        yield Derived(root / place, place, settings_text())
+        index = root / "deploy" / "runbook" / "README.md"
+        if index.exists():
+            text = with_block(index.read_text(encoding="utf-8"), pages_of_alerts(index.parent), *PAGES)
+            yield Derived(index, "deploy/runbook/README.md", text)
+        for place, text in (
+            ("deploy/settings.example.env", settings_reference.example()),
+            ("deploy/settings.md", settings_reference.page(catalog)),
+        ):
+            yield Derived(root / place, place, text)
 
 
 def subjects(catalog: Catalog) -> dict[str, dict[str, Any]]:
@@ -174,26 +181,17 @@ def who_hears_what(catalog: Catalog) -> str:
     return "\n".join(rows)
 
 
-def with_block(text: str, block: str) -> str:
+def pages_of_alerts(folder: Path) -> str:
+    """The runbook's list of its pages about alerts, named for what alerts (`group.stopped.md`), by heading."""
+    rows = ["| page | says |", "|---|---|"]
+    for page in sorted(folder.glob("*.*.md")):
+        heading = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        rows.append(f"| [{page.name}]({page.name}) | {heading} |")
+    return "\n".join(rows)
+
+
+def with_block(text: str, block: str, start: str = BEGIN, stop: str = END) -> str:
     """*text* with what stands between the two markers replaced; unchanged where it has none."""
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    head, begin, rest = text.partition(start)
+    _, end, tail = rest.partition(stop)
     return f"{head}{begin}\n{block}\n{end}{tail}" if begin and end else text
-
-
-def settings_text() -> str:
-    """Every setting with its sentence, as an environment file with its default."""
-    lines = ["# Derived by `hub sync` from hub/settings.py. Every line may be left out.", ""]
-    for name, info in Settings.model_fields.items():
-        default = "" if info.default is None else str(info.default)
-        lines += [f"# {info.description}", f"#HUB_{name.upper()}={default}", ""]
-    lines += [
-        "# Passed on to every Kafka client, names as librdkafka's with _ for the dot; …_FILE names a file to read.",
-        "#HUB_KAFKA_SECURITY_PROTOCOL=SASL_SSL",
-        "#HUB_KAFKA_SASL_PASSWORD_FILE=/run/secrets/kafka",
-        "",
-        "# Where an agency is reached: HUB_<AGENCY>_<LINE OR STREAM>_URL, _HOST, _PORT, _DOOR or _TOKEN_FILE.",
-        "#HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_DOOR=mllp",
-        "",
-    ]
-    return "\n".join(lines)

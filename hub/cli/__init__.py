@@ -1,6 +1,7 @@
 """The command line: every verb of the hub, each said in a sentence; what it does is done elsewhere."""
 
 from hub.cli import (  # noqa: F401  importing them adds their verbs
+    backups,
     canaries,
     carrying,
     connecting,
@@ -14,6 +15,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     receipts,
     replays,
     reviews,
+    settings,
     trying,
     writing,
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -14,6 +16,10 @@ from hub import log
 from hub.cli.ground import bootstrap_of, console, main, named, sound
 from hub.settings import Settings
 from hub.stream import Lane
+from hub.supervise import LEASH
+
+if TYPE_CHECKING:
+    from hub.catalog import Catalog
 
 PROCESSES = ("gateway", "relay", "watches", "couriers", "canaries")
 LANED = ("relay", "couriers")
@@ -50,6 +56,15 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: Lane | None) 
         raise click.UsageError(f"{' '.join(what)}: name one of {', '.join(PROCESSES)}; for files add --once")
 
 
+def _warned(loaded: Catalog) -> None:
+    """A warning for each variable that nobody reads: a slip in a name would leave the default in force in silence."""
+    from hub import environment  # noqa: PLC0415
+
+    if LEASH not in os.environ:  # else whoever started this one has said so already
+        for fault in environment.faults(os.environ, loaded):
+            log.note("run", fault, level=logging.WARNING)
+
+
 def _once(files: tuple[str, ...], out: Path | None) -> None:
     import secrets  # noqa: PLC0415
 
@@ -74,6 +89,7 @@ def _all(settings: Settings) -> None:
     from hub.renewal import admit  # noqa: PLC0415
 
     loaded, bootstrap = sound(), bootstrap_of(settings)
+    _warned(loaded)
     admit(loaded, settings.path("live"))
     made = cluster.prepare(loaded, settings, bootstrap)
     log.note("run", "topics ready", count=len(made))
@@ -103,6 +119,7 @@ def _one(process: str, settings: Settings, lane: Lane | None) -> None:
     if lane is not None and process not in LANED:
         raise click.UsageError(f"--lane is for {' and '.join(LANED)}; {process} serves both lanes")
     loaded, bootstrap = sound(), bootstrap_of(settings)
+    _warned(loaded)
     if process == "relay":
         admit(loaded, settings.path("live"))
     cluster.prepare(loaded, settings, bootstrap)

@@ -101,7 +101,7 @@ def _steps(loaded: Catalog, settings: Settings, way: Way, offer: object, address
         door = doors.door_for(agency, way.name)
         sink = doors.Sinks(settings)(agency, way.name, door)
     except (HubError, ValueError, OSError) as error:
-        return [connecting.Step("settings", False, str(error), "settings", "see deploy/settings.example.env")]
+        return [connecting.Step("settings", False, str(error), "settings", "see deploy/settings.md")]
     return asyncio.run(connecting.tried(loaded, agency, way.name, door, sink, offer, address=address))  # type: ignore[arg-type]  # an Offer
 
 

@@ -64,11 +64,13 @@ def main() -> None:
       hub policy diff               what would my change of a policy newly disclose, and to whom?
       hub kafka up                  a real Apache Kafka on this machine
       hub run                       carry: gateway, relay, watches, couriers and canaries, until Ctrl-C
+      hub settings                  what is said here, and what does nobody read?
       hub lag                       who is waiting for what?
+      hub backup FOLDER             what the hub alone knows, copied while it runs
       hub quarantine                what could not be read, and waits for a person?
       hub canary                    does each agency hear what its policy grants, and nothing else, now?
 
-    Settings come from the environment; see deploy/settings.example.env.
+    Settings come from the environment: hub settings; deploy/settings.md has them all.
     """
 
 

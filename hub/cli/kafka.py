@@ -44,7 +44,7 @@ def kafka_seek(group: str, topic: str, partition: int, offset: int) -> None:
     """
     Have a stopped GROUP of the hub's go on at OFFSET of one PARTITION of TOPIC, where its offsets were lost.
 
-    See deploy/README.md, lost offsets, for how to choose OFFSET.
+    See deploy/runbook/lost-offsets.md for how to choose OFFSET.
     """
     from hub import cluster  # noqa: PLC0415
     from hub.transports.kafka import seek_group  # noqa: PLC0415

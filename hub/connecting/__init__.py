@@ -54,7 +54,7 @@ def not_done(error: HubError, step: str) -> Step:
     if isinstance(error, TransportError):
         code, found, mend = in_words(error)
         return Step(step, False, found, code, mend)
-    return Step(step, False, str(error), "settings", "see deploy/settings.example.env")
+    return Step(step, False, str(error), "settings", "see deploy/settings.md")
 
 
 async def reached(sink: Sink, address: str = "") -> list[Step]:

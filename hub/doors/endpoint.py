@@ -6,14 +6,15 @@ import ssl
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from hub.endpoints import WORDS, variable
 from hub.errors import CatalogError
 from hub.settings import Settings, given
 from hub.transports.mesh import Mailbox
 from hub.transports.sftp import Account
 from hub.transports.tls import client_context
 
-SFTP = ("HOST", "PORT", "USER", "KNOWN_HOSTS", "KEY_FILE", "PASSWORD_FILE", "FOLDER")
-MESH = ("URL", "MAILBOX", "PASSWORD_FILE", "SHARED_KEY_FILE", "CERTIFICATE", "KEY", "CA")
+SFTP = tuple(word.name for word in WORDS if word.road == "sftp")
+MESH = tuple(word.name for word in WORDS if word.road == "mesh" and "agency" in word.of)
 
 
 class Endpoint(NamedTuple):
@@ -28,7 +29,7 @@ class Endpoint(NamedTuple):
 
     def variable(self, what: str) -> str:
         """The environment's name for *what*."""
-        return f"HUB_{self.agency}_{self.name}_{what}".upper()
+        return variable(self.agency, self.name, what)
 
     def said(self, what: str) -> str:
         """What is said, empty where nothing is."""

@@ -62,11 +62,10 @@ class World:
         self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         cluster.prepare(catalog, Running(folder / "state", bootstrap).settings, bootstrap)
 
-    def relay(self, *words: str, state: str = "state") -> Running:
+    def relay(self, *words: str, state: str = "state", shard: int = 0) -> Running:
         """`hub run relay`, not yet started."""
-        relay = Running(
-            self.folder / state, self.bootstrap, "relay", *words, HUB_SECRET_FILE=str(self.folder / "secret")
-        )
+        given = {"HUB_SECRET_FILE": str(self.folder / "secret"), "HUB_SHARD": str(shard)}
+        relay = Running(self.folder / state, self.bootstrap, "relay", *words, **given)
         self.relays.append(relay)
         return relay
 
@@ -345,6 +344,32 @@ def test_a_second_relay_of_one_name_ends_the_first(urgent: World, fresh: str) ->
     assert {heard[message_id(urgent.keys, "mash_health", one.event_id)] for one in (*before, *after)} == {1}
 
 
+def test_two_relays_of_one_lane_share_its_partitions(urgent: World, fresh: str) -> None:
+    """Each has a number and a host of its own: both decide, everything is carried once, and neither ends the other."""
+    first, second = (
+        urgent.relay("--lane", "urgent", state=f"{fresh}-{shard}", shard=shard) for shard in range(2)
+    )  # fmt: skip
+    for relay in (first, second):
+        relay.start()
+    for relay in (first, second):
+        relay.wait_ready("relay.urgent")
+    group = group_of("urgent")
+    members = lambda: [  # noqa: E731
+        member for member in urgent.admin.describe_consumer_groups([group])[group].result(20).members
+        if member.assignment and member.assignment.topic_partitions
+    ]  # fmt: skip
+    until(lambda: len(members()) == 2, "both have partitions")
+    said = releasable(urgent, 200, fresh)
+
+    urgent.write([one.record for one in said])
+    until(health_has(urgent, said), "all is heard")
+    until(lambda: urgent.waiting("urgent") == 0, "end of the work")
+
+    heard = [dict(one.record.headers)["ce_id"] for one in urgent.heard("mash_referral", "mash_health")]
+    assert len(heard) == len(set(heard))
+    assert [relay.stop() for relay in (first, second)] == [0, 0]
+
+
 def test_a_lost_offset_is_an_error_until_a_person_sets_it(
     shared: World, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,7 +382,7 @@ def test_a_lost_offset_is_an_error_until_a_person_sets_it(
     relay.start()
     assert relay.ended() == 1
     assert "relay.routine has no offset in school-attendance.v1/" in relay.said()
-    assert "deploy/README.md, lost offsets" in relay.said()
+    assert "deploy/runbook/lost-offsets.md" in relay.said()
     assert "## Lost offsets" in (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
     with monkeypatch.context() as patch:
         patch.setattr("hub.relay.group_of", lambda _: f"relay.{fresh}")  # a group that has no place anywhere

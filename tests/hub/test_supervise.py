@@ -130,10 +130,11 @@ def test_processes_are_ready_when_they_say_so(supervisor, settings):
     assert announced(settings, "nobody") is None
 
 
-def test_what_does_not_get_ready_is_named(supervisor, tmp_path):
-    """With where to look."""
+def test_what_does_not_get_ready_is_named(supervisor, settings, tmp_path):
+    """With where to look; and nothing else is, once it is ready."""
     running = supervisor("gateway", "mute", log=tmp_path / "logs" / "run.log")
     running.start()
+    until(lambda: announced(settings, "gateway"), "the one that gets ready")
 
     with pytest.raises(TransportError, match=r"^mute did not get ready in 1 s; see .*run\.log$"):
         running.wait_ready(1)

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from hub import catalog as catalogs
-from hub import kafka_jars, local_kafka
+from hub import cluster, environment, kafka_jars, local_kafka
 from hub.cli.carrying import PROCESSES
 from hub.doors import Sinks, door_for
-from hub.settings import PASSED_TO_KAFKA, Settings
+from hub.settings import Settings
+from tests.repo import commands
+from tests.repo.commands import awaited
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -34,6 +39,18 @@ def compose() -> dict[str, Any]:
     """compose.yaml, its merges resolved."""
     loaded: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
     return loaded
+
+
+@pytest.fixture(scope="module")
+def catalog() -> catalogs.Catalog:
+    """What is written."""
+    return catalogs.load()
+
+
+def properties(path: Path) -> dict[str, str]:
+    """A file of Kafka's properties."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
 @pytest.fixture(scope="module")
@@ -55,21 +72,21 @@ def test_compose_runs_the_kafka_that_is_tested(compose: dict[str, Any]) -> None:
 
 
 def test_compose_has_three_brokers_that_know_each_other(compose: dict[str, Any]) -> None:
-    """Ids differ, names and volumes are their own, voters name all three, and Kafka takes the cluster's id."""
-    ids = []
+    """Numbers differ, names, volumes and certificates are their own, voters name all, Kafka takes the cluster's id."""
+    said = properties(DEPLOY / "kafka" / "broker.properties")
     for number, name in enumerate(BROKERS, 1):
-        settings = compose["services"][name]["environment"]
-        ids.append(settings["KAFKA_NODE_ID"])
-        assert settings["KAFKA_ADVERTISED_LISTENERS"] == f"PLAINTEXT://{name}:9092"
-        assert f"{number}@{name}:9093" in settings["KAFKA_CONTROLLER_QUORUM_VOTERS"].split(",")
-        assert compose["services"][name]["volumes"] == [f"{name}:{settings['KAFKA_LOG_DIRS']}"]
-        assert len(base64.urlsafe_b64decode(settings["CLUSTER_ID"] + "==")) == 16
-        assert not settings["CLUSTER_ID"].startswith("-")
-    assert ids == ["1", "2", "3"]
+        service = compose["services"][name]
+        assert service["environment"]["NODE"] == str(number)
+        assert f"{number}@{name}:9093" in said["controller.quorum.voters"].split(",")
+        assert service["volumes"] == [f"{name}:{said['log.dirs']}"]
+        assert {"source": f"{name}.pem", "target": "broker.pem"} in service["secrets"]
+        cluster = service["environment"]["CLUSTER_ID"]
+        assert len(base64.urlsafe_b64decode(cluster + "==")) == 16
+        assert not cluster.startswith("-")
     assert set(BROKERS) <= set(compose["volumes"])
 
 
-def test_compose_brokers_lose_nothing_that_was_acknowledged(compose: dict[str, Any]) -> None:
+def test_the_brokers_lose_nothing_that_was_acknowledged() -> None:
     """Three copies, two of them in sync, no unclean election: and all that the local Kafka also promises."""
     local = dict(line.split("=", 1) for line in local_kafka._CHOICES.splitlines())
     asked = {"copies": 3, "in_sync": 2}
@@ -78,41 +95,155 @@ def test_compose_brokers_lose_nothing_that_was_acknowledged(compose: dict[str, A
         *("auto.create.topics.enable", "offsets.topic.replication.factor", "offsets.retention.minutes"),
         *("transaction.state.log.replication.factor", "transaction.state.log.min.isr"),
     ]
-    for name in BROKERS:
-        settings = compose["services"][name]["environment"]
-        for choice in same:
-            assert settings[f"KAFKA_{choice.upper().replace('.', '_')}"] == local[choice].format(**asked), choice
+    said = properties(DEPLOY / "kafka" / "broker.properties")
+    for choice in same:
+        assert said[choice] == local[choice].format(**asked), choice
+
+
+def test_the_brokers_let_nobody_in_unknown_and_nobody_do_what_no_acl_says() -> None:
+    """
+    No listener without encryption; a password or a certificate on each; default deny. What Kafka makes of it is tried
+    in tests/broker/test_deployed_brokers.py.
+    """
+    said = properties(DEPLOY / "kafka" / "broker.properties")
+    protocols = dict(one.split(":") for one in said["listener.security.protocol.map"].split(","))
+    listeners = {one.split("://")[0] for one in said["listeners"].split(",")}
+    assert listeners == set(protocols)
+    assert set(protocols.values()) == {"SSL", "SASL_SSL"}
+    for listener, protocol in protocols.items():
+        by_certificate = said.get(f"listener.name.{listener.lower()}.ssl.client.auth") == "required"
+        assert by_certificate == (protocol == "SSL"), listener
+    assert said["sasl.enabled.mechanisms"] == "SCRAM-SHA-512"
+    assert said["authorizer.class.name"].endswith(".StandardAuthorizer")
+    assert said["allow.everyone.if.no.acl.found"] == "false"
+
+
+def hubs(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The services that are processes of the hub."""
+    ours = {name: one for name, one in compose["services"].items() if one["image"] == "sharing-hub"}
+    return {name: one for name, one in ours.items() if name != "setup" and "profiles" not in one}
 
 
 def test_compose_runs_each_process_of_the_hub(compose: dict[str, Any]) -> None:
-    """One service for each process that `hub run` knows, all of one image, none of them privileged."""
-    hubs = {name: service for name, service in compose["services"].items() if name not in BROKERS}
-    assert {name: service["command"] for name, service in hubs.items()} == {name: ["run", name] for name in PROCESSES}
-    for service in hubs.values():
-        assert service["user"] not in ("", "0", "root")
-        assert service["read_only"]
-        assert service["cap_drop"] == ["ALL"]
-        assert set(service["depends_on"]) == set(BROKERS)
-        assert service["environment"]["HUB_BOOTSTRAP_SERVERS"] == ",".join(f"{name}:9092" for name in BROKERS)
+    """One service for each process and lane, once the cluster is set up, each known to Kafka as itself and no other."""
+    lanes = [*(("relay", lane) for lane in cluster.LANES), *(("couriers", lane) for lane in cluster.LANES)]
+    alone = [name for name in PROCESSES if name not in ("relay", "couriers")]
+    wanted = {name: ["run", name] for name in alone} | {"ops": ["ops"]}
+    wanted |= {f"{one}-{lane}": ["run", one, "--lane", lane] for one, lane in lanes}
+    services = hubs(compose)
+    assert {name: service["command"] for name, service in services.items()} == wanted
+    for name, service in services.items():
+        assert service["depends_on"]["setup"] == {"condition": "service_completed_successfully"}
+        assert service["environment"]["HUB_BOOTSTRAP_SERVERS"] == ",".join(f"{one}:9092" for one in BROKERS)
+        assert [one for one in service["secrets"] if one.endswith(".password") and one != "store.password"] == [
+            f"hub-{name}.password"
+        ]
 
 
-def test_compose_sets_only_what_the_hub_reads(compose: dict[str, Any]) -> None:
-    """A setting with a slip in its name would be ignored in silence."""
-    known = {f"HUB_{name.upper()}" for name in Settings.model_fields}
+def test_every_command_is_one_that_the_hub_has(compose: dict[str, Any]) -> None:
+    """As click reads it, with its options and values."""
     for service in compose["services"].values():
-        ours = {name for name in service["environment"] if name.startswith("HUB_")}
-        assert all(name in known or name.startswith(PASSED_TO_KAFKA) for name in ours), ours - known
+        if service["image"] == "sharing-hub":
+            commands.parsed(service["command"])
 
 
-def test_compose_opens_no_port_but_the_gateways(compose: dict[str, Any]) -> None:
-    """Brokers are on a network without a way out, and only the gateway publishes, on this machine alone by default."""
-    assert compose["networks"]["inside"]["internal"] is True
+def test_compose_takes_all_privileges_from_everybody(compose: dict[str, Any]) -> None:
+    """Nobody writes to its own image, has a capability, gains one, or takes all memory; each says if it is well."""
     for name, service in compose["services"].items():
-        assert ("ports" in service) == (name == "gateway")
-        assert all(port.startswith("${PUBLISH_ON:-127.0.0.1}:") for port in service.get("ports", ()))
-        assert "outside" not in service["networks"] or name in ("gateway", "couriers")
-    inner = {int(port.rpartition(":")[2]) for port in compose["services"]["gateway"]["ports"]}
-    assert inner == {Settings.model_fields["https_port"].default, Settings.model_fields["mllp_port"].default}
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"], name
+        assert not {"privileged", "cap_add", "pid", "network_mode", "devices"} & set(service), name
+        assert "healthcheck" in service or name == "setup" or "profiles" in service, name
+    for service in hubs(compose).values():
+        assert service["user"] not in ("", "0", "root")
+
+
+def test_each_process_is_asked_whether_it_is_ready_at_a_port_of_its_own(compose: dict[str, Any]) -> None:
+    """In the order of the processes, from HUB_HEALTH_PORT on."""
+    order = ["gateway", "watches", *(f"relay-{lane}" for lane in cluster.LANES)]
+    order += [*(f"couriers-{lane}" for lane in cluster.LANES), "canaries", "ops"]
+    services = hubs(compose)
+    for index, name in enumerate(order):
+        settings = services[name]["environment"]
+        assert int(settings["READY"]) == int(settings["HUB_HEALTH_PORT"]) + index
+        assert "/readyz" in services[name]["healthcheck"]["test"][-1]
+    if not awaited("deploy/prometheus/prometheus.yml"):
+        told = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+        targets = {one for job in told["scrape_configs"] for group in job["static_configs"] for one in group["targets"]}
+        assert targets >= {f"{name}:{services[name]['environment']['READY']}" for name in order}
+
+
+def test_compose_sets_only_what_the_hub_reads(compose: dict[str, Any], catalog: catalogs.Catalog) -> None:
+    """A setting with a slip in its name would be ignored in silence; so would one in the files of settings."""
+    said = {name for service in compose["services"].values() for name in service.get("environment", ())}
+    for file in ("partners.example.env", "settings.example.env"):
+        text = (DEPLOY / file).read_text(encoding="utf-8")
+        said |= {line.split("=")[0] for line in re.findall(r"^#?(HUB_[A-Z0-9_]+=)", text, re.MULTILINE)}
+    mine = {name: "" for name in said if not awaited(name)}
+    assert list(environment.faults(mine, catalog)) == []
+
+
+def test_every_file_that_compose_mounts_is_there(compose: dict[str, Any], tmp_path: Path) -> None:
+    """What the project brings, and what secrets.sh makes."""
+    subprocess.run(["sh", str(DEPLOY / "secrets.sh"), str(tmp_path / "secrets")], check=True, capture_output=True)
+    for config in compose["configs"].values():
+        assert (DEPLOY / config["file"]).is_file()
+    for secret in compose["secrets"].values():
+        assert (tmp_path / secret["file"]).is_file(), secret["file"]
+    asked = [one for service in compose["services"].values() for one in service.get("secrets", ())]
+    assert {one if isinstance(one, str) else one["source"] for one in asked} == set(compose["secrets"])
+    for service in compose["services"].values():
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            if source.startswith("./"):
+                assert awaited(f"deploy/{source[2:]}") or (DEPLOY / source).exists(), source
+            else:
+                assert source in compose["volumes"]
+
+
+def test_secrets_are_made_once_and_are_nobodys_else(tmp_path: Path) -> None:
+    """A second time changes nothing; the folder is its owner's; a partner's certificate says who it is."""
+    folder = tmp_path / "secrets"
+    command = ["sh", str(DEPLOY / "secrets.sh"), str(folder), "clinic"]
+    subprocess.run(command, check=True, capture_output=True)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    subprocess.run(command, check=True, capture_output=True)
+
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "kafka-ca.key").stat().st_mode & 0o777 == 0o600
+    certificate = x509.load_pem_x509_certificate(before["clinic.pem"])
+    assert certificate.subject.rfc4514_string() == "CN=clinic"
+    assert len(before["hub.key"]) >= 32
+    passwords = [content for name, content in before.items() if name.endswith(".password")]
+    assert len(set(passwords)) == len(passwords)
+
+
+def test_compose_publishes_on_this_machine_alone(compose: dict[str, Any]) -> None:
+    """Unless PUBLISH_ON says otherwise; who publishes nothing is on networks that lead nowhere, but couriers."""
+    inner = {name for name, one in compose["networks"].items() if one.get("internal")}
+    assert inner == {"kafka", "store", "monitoring"}
+    for name, service in compose["services"].items():
+        ports = service.get("ports", ())
+        assert all(port.startswith("${PUBLISH_ON:-127.0.0.1}:") for port in ports)
+        leads_out = bool(set(service["networks"]) - inner)
+        assert leads_out == (bool(ports) or name.startswith("couriers")), name
+    published = {int(port.rpartition(":")[2]) for port in compose["services"]["gateway"]["ports"]}
+    assert published == {Settings.model_fields["https_port"].default, Settings.model_fields["mllp_port"].default}
+    reaches = {name for name, one in compose["services"].items() if "store" in one["networks"]}
+    assert reaches == {"postgres", "gateway", "couriers-urgent", "couriers-routine", "ops", "operator"}
+
+
+def test_no_secret_stands_in_compose_or_in_an_environment(compose: dict[str, Any]) -> None:
+    """Whatever could hold one names a file."""
+    for service in compose["services"].values():
+        for name, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|SECRET|TOKEN", name):
+                assert str(value).startswith("/run/secrets/"), name
+            assert not re.search(r"://[^/@]*:[^/@]+@", str(value)), name
 
 
 def test_compose_is_what_docker_compose_takes() -> None:
@@ -136,7 +267,7 @@ def test_compose_tells_couriers_all_that_they_need(
     for name in list(os.environ):
         if name.startswith("HUB_"):
             monkeypatch.delenv(name)
-    example, ours = compose["services"]["couriers"]["env_file"]
+    example, ours = compose["services"]["couriers-urgent"]["env_file"]
     assert (ours["path"], ours["required"]) == ("settings.env", False)
     lines = (DEPLOY / example["path"]).read_text(encoding="utf-8").splitlines()
     said = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
@@ -149,23 +280,65 @@ def test_compose_tells_couriers_all_that_they_need(
             assert door.by == "kafka" or sinks(agency, stream, door)
 
 
+def stages() -> list[list[list[str]]]:
+    """The Dockerfile's stages, each with its instructions, continued lines joined."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.split(None, 1) for line in text.splitlines() if line and not line.startswith("#")]
+    found: list[list[list[str]]] = []
+    for line in lines:
+        if line[0] == "FROM":
+            found.append([])
+        if found:
+            found[-1].append(line)
+    return found
+
+
 def test_the_image_installs_by_hash_and_runs_as_nobody() -> None:
-    """The Dockerfile takes the lock by hash, builds nothing, copies all that is imported, and ends without root."""
-    lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines()
-    assert "FROM python:3.11-slim" in lines
-    (install,) = [line for line in lines if "pip install" in line]
+    """In a stage of its own from the lock by hash, nothing built; what runs ends without root and pip."""
+    first, last = stages()
+    (install,) = [rest for word, rest in first if word == "RUN" and "pip " in rest and "install" in rest]
     assert "--require-hashes" in install
     assert "--only-binary :all:" in install
-    users = [line.split()[1] for line in lines if line.startswith("USER")]
-    assert users
-    assert users[-1] not in ("0", "root")
-    for folder in ("hub", "connectors", "schemas", "topics"):
-        assert f"COPY {folder} {folder}" in lines
+    assert not any("pip" in rest for word, rest in last if word == "RUN")
+    assert [rest for word, rest in last if word == "USER"][-1] not in ("0", "root")
+    copied = {rest.split()[0] for word, rest in first if word == "COPY"}
+    assert copied == {"hub", "connectors", "schemas", "topics", "deploy/requirements.lock", "deploy/sbom.cdx.json"}
     kept = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
-    assert {line[1:] for line in kept if line.startswith("!")} == {
-        *("hub", "connectors", "schemas", "topics"),
-        "deploy/requirements.lock",
-    }
+    assert {line[1:] for line in kept if line.startswith("!")} == copied
+    for source in copied:
+        assert (ROOT / source).exists()
+
+
+def test_the_images_code_stands_on_its_own(tmp_path: Path) -> None:
+    """The folders that are copied, in another place, by the commands of the Dockerfile: compiled, checked, run."""
+    for name in ("hub", "connectors", "schemas", "topics"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    first, _ = stages()
+    ran = [rest for word, rest in first if word == "RUN" and "/venv/bin/python" in rest and "pip" not in rest]
+    assert len(ran) == 2
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "PYTHONPATH"))}
+    for command in [*ran, "cd /hub && PYTHONPATH=/hub /venv/bin/python -m hub --version"]:
+        here = command.replace("/venv/bin/python", sys.executable).replace("/hub", str(tmp_path))
+        done = subprocess.run(["sh", "-c", here], env=bare, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{here}\n{done.stdout}{done.stderr}"
+
+
+def test_the_bill_of_materials_is_the_locks() -> None:
+    """Each package that is locked is a component with its version and its files' hashes, and no other is."""
+    text = (DEPLOY / "sbom.cdx.json").read_text(encoding="utf-8")
+    bill = json.loads(text)
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert {one["name"]: Version(one["version"]) for one in bill["components"]} == locked("requirements.lock")
+    hashes = [each["content"] for one in bill["components"] for each in one["externalReferences"][0]["hashes"]]
+    assert sorted(hashes) == sorted(re.findall(r"sha256:([0-9a-f]{64})", (DEPLOY / "requirements.lock").read_text()))
+    refs = {one["bom-ref"] for one in bill["components"]} | {bill["metadata"]["component"]["bom-ref"]}
+    assert {one["ref"] for one in bill["dependencies"]} == refs
+    assert {each for one in bill["dependencies"] for each in one["dependsOn"]} <= refs
+    assert all(one.get("licenses") for one in bill["components"])
+    done = subprocess.run(
+        [sys.executable, str(DEPLOY / "sbom.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -203,3 +376,8 @@ def test_nothing_says_where_packages_come_from(name: str) -> None:
 def test_the_changelog_knows_this_version(project: dict[str, Any]) -> None:
     """What is released is told, under the version that pyproject gives it."""
     assert f"## [{project['project']['version']}]" in (DEPLOY / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_nothing_is_awaited_that_has_come() -> None:
+    """Take from commands.AWAITED what is there, so that it is checked as all else is."""
+    assert commands.there() == set()

@@ -9,9 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from tests.repo import commands
+
 ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "connectors" / "README.md", *sorted((ROOT / "deploy").rglob("*.md"))]
+RUNBOOK = ROOT / "deploy" / "runbook"
 BLOCKS = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
@@ -74,3 +79,53 @@ def test_the_help_and_the_makefile_are_what_the_readme_names():
     named = set(re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
 
     assert named - targets == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_command_that_a_page_names_is_one_that_the_hub_has(page):
+    """Verbs, options and the values they take, as click reads them."""
+    for line, whole in commands.lines(page.read_text(encoding="utf-8")):
+        try:
+            commands.understood(line, whole)
+        except click.UsageError as error:
+            pytest.fail(f"hub {line}: {error.format_message()}", pytrace=False)
+
+
+def test_a_command_that_is_none_would_be_noticed():
+    """In a block and in a sentence; what a sentence leaves out is no fault."""
+    page = "Do `hub deliveries release`.\n\n```\nhub kafka sek a b\nhub lag --wacth | less\n```\nOr `hub lgg`.\n"
+    said = []
+    for line, whole in commands.lines(page):
+        try:
+            commands.understood(line, whole)
+        except click.UsageError:
+            said.append(line)
+
+    assert said == ["kafka sek a b", "lag --wacth | less", "lgg"]
+
+
+def test_the_runbook_lists_each_of_its_pages():
+    """A page that nobody finds at night is none."""
+    listed = set(re.findall(r"\(([a-z0-9.-]+\.md)", (RUNBOOK / "README.md").read_text(encoding="utf-8")))
+
+    assert listed == {page.name for page in RUNBOOK.glob("*.md")} - {"README.md"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_page_that_a_page_leads_to_is_there(page):
+    """Links within the project."""
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_arithmetic_of_scaling_is_right():
+    """Each figure of the table is what its formula gives with the figures above it."""
+    rows = re.findall(
+        r"^\| (\w+) \| ([^|]+) \| ([\d,.]+) \|$", (RUNBOOK / "scaling.md").read_text(encoding="utf-8"), re.M
+    )
+    assert len(rows) > 15
+    known: dict[str, float] = {}
+    for name, formula, figure in rows:
+        known[name] = eval(formula, {"__builtins__": {}}, known)  # noqa: S307  our own page
+        places = len(figure.partition(".")[2])
+        assert f"{known[name]:,.{places}f}" == figure, name

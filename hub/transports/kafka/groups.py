@@ -72,7 +72,7 @@ def _begin(client: AdminClient, bootstrap: str, group: str, topics: set[str], ex
         if end[place] > 0:
             raise TransportError(
                 f"{group} has no offset in {place[0]}/{place[1]}, which holds or held records; "
-                "see deploy/README.md, lost offsets"
+                "see deploy/runbook/lost-offsets.md"
             )
     wanted = [TopicPartition(topic, partition, first[topic, partition]) for topic, partition in missing]
     _set(client, group, wanted)
