@@ -65,6 +65,7 @@ def main() -> None:
       hub kafka up                  a real Apache Kafka on this machine
       hub run                       carry: gateway, relay, watches, couriers and canaries, until Ctrl-C
       hub lag                       who is waiting for what?
+      hub consumer-kit AGENCY       a folder to hand to a partner: settings, samples, a consumer, every field explained
       hub quarantine                what could not be read, and waits for a person?
       hub canary                    does each agency hear what its policy grants, and nothing else, now?
 

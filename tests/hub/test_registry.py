@@ -7,6 +7,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,10 +51,13 @@ class Served(NamedTuple):
     ca: Path
     tokens: dict[str, str]
 
-    def client(self, agency: str, **other: Any) -> SchemaRegistryClient:
+    @contextmanager
+    def client(self, agency: str, **other: Any) -> Iterator[SchemaRegistryClient]:
         """Confluent's own client, as an agency would set it."""
-        user = {"basic.auth.user.info": f"{agency}:{self.tokens[agency]}"} if not other else other
-        return SchemaRegistryClient({"url": self.url, "ssl.ca.location": str(self.ca), **user})
+        user = other or {"basic.auth.user.info": f"{agency}:{self.tokens[agency]}"}
+        with SchemaRegistryClient({"url": self.url, "ssl.ca.location": str(self.ca), **user}) as client:
+            yield client
+            client._rest_client.session.close()  # leaving it alone leaves its connection open
 
 
 @pytest.fixture(scope="module")
@@ -85,40 +89,41 @@ def served(catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served
 
 def test_confluents_own_deserialiser_reads_what_a_partner_receives(served: Served, catalog, now) -> None:
     """Every sample of the Avro partner, by the id in front of it, and by nothing else."""
-    read = AvroDeserializer(served.client("mash_health"))
     found = [one for one in samples(catalog, "mash_health") if not one.door]
 
-    values = [read(one.value, SerializationContext(one.topic, MessageField.VALUE)) for one in found]
+    with served.client("mash_health") as client:
+        read = AvroDeserializer(client)
+        values = [read(one.value, SerializationContext(one.topic, MessageField.VALUE)) for one in found]
 
     assert len(values) > 5
     assert values == [catalog.lock.codec(one.value).decode(one.value) for one in found]
 
 
 def test_confluents_own_client_finds_subjects_versions_and_schemas(served: Served, catalog) -> None:
-    client = served.client("mash_health")
+    with served.client("mash_health") as client:
+        newest = client.get_latest_version(f"{HEALTH}-value")
 
-    newest = client.get_latest_version(f"{HEALTH}-value")
-
-    assert client.get_subjects() == [f"{HEALTH}-value"]
-    assert client.get_versions(f"{HEALTH}-value")[-1] == newest.version
-    assert newest.schema_id == catalog.lock.current[HEALTH]
-    assert json.loads(newest.schema.schema_str) == catalog.lock.schema(newest.schema_id)
-    assert client.get_version(f"{HEALTH}-value", newest.version).schema_id == newest.schema_id
+        assert client.get_subjects() == [f"{HEALTH}-value"]
+        assert client.get_versions(f"{HEALTH}-value")[-1] == newest.version
+        assert newest.schema_id == catalog.lock.current[HEALTH]
+        assert json.loads(newest.schema.schema_str) == catalog.lock.schema(newest.schema_id)
+        assert client.get_version(f"{HEALTH}-value", newest.version).schema_id == newest.schema_id
 
 
 def test_confluents_own_client_is_told_what_there_is_not_in_codes_that_it_knows(served: Served, catalog) -> None:
-    client, police = served.client("mash_health"), catalog.lock.current[POLICE]
-    for call, code in (
-        (lambda: client.get_schema(police), 40403),
-        (lambda: client.get_schema(9_999), 40403),
-        (lambda: client.get_versions(f"{POLICE}-value"), 40401),
-        (lambda: client.get_version(f"{HEALTH}-value", 99), 40402),
-        (lambda: client.get_version(f"{HEALTH}-value", 0), 42202),
-        (lambda: client.delete_subject(f"{HEALTH}-value"), 42205),
-    ):
-        with pytest.raises(SchemaRegistryError) as error:
-            call()
-        assert error.value.error_code == code
+    police = catalog.lock.current[POLICE]
+    with served.client("mash_health") as client:
+        for call, code in (
+            (lambda: client.get_schema(police), 40403),
+            (lambda: client.get_schema(9_999), 40403),
+            (lambda: client.get_versions(f"{POLICE}-value"), 40401),
+            (lambda: client.get_version(f"{HEALTH}-value", 99), 40402),
+            (lambda: client.get_version(f"{HEALTH}-value", 0), 42202),
+            (lambda: client.delete_subject(f"{HEALTH}-value"), 42205),
+        ):
+            with pytest.raises(SchemaRegistryError) as error:
+                call()
+            assert error.value.error_code == code
 
 
 def test_a_bearer_token_opens_as_well_as_basic(served: Served) -> None:
@@ -128,7 +133,8 @@ def test_a_bearer_token_opens_as_well_as_basic(served: Served) -> None:
         "bearer.auth.logical.cluster": "hub",
     }
 
-    assert served.client("mash_health", **bearer).get_subjects() == [f"{HEALTH}-value"]
+    with served.client("mash_health", **bearer) as client:
+        assert client.get_subjects() == [f"{HEALTH}-value"]
 
 
 def test_who_is_not_known_is_told_so_in_the_registrys_shape_and_content_type(served: Served) -> None:
