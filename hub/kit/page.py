@@ -71,13 +71,16 @@ def _begin(agency: Agency, told: Sequence[Told], places: Places) -> Iterator[Mar
     if "avro" in forms:
         steps.append(f"Put the registry's token into `{TOKEN}`, in one line: `basic.auth.user.info={agency.key}:…`.")
     steps += [
-        "`pip install -r requirements.txt`, then `python consumer.py`: it prints what comes, until Ctrl-C. It is ten "
-        "lines, and yours to change; other settings are named behind it: `python consumer.py kafka-mtls.properties`.",
+        f"`pip install -r requirements.txt`, then `python consumer.py kafka-scram.properties {PASSWORD}`, or with "
+        "`kafka-mtls.properties` alone: it prints what comes, until Ctrl-C. It is ten lines, and yours to change.",
         f"To look with kcat: `kcat -F kafka-scram.properties -F {PASSWORD} -C -t {topic} -o beginning -e`.",
     ]
     if "json" in forms:
         look = f"--bootstrap-server {places.servers} --topic {topic} --command-config java-scram.properties"
-        steps.append(f"To look with Kafka's own tools: `kafka-console-consumer.sh {look} --from-beginning`.")
+        steps.append(
+            f"To look with Kafka's own tools: `kafka-console-consumer.sh {look}`. It joins the group that the file "
+            "names, so write another there first, or stop your own reader."
+        )
     yield tag("h2", "To begin")
     yield tag("ol", *(tag("li", prose(step)) for step in steps))
     registry = f" The registry is at `{places.registry}`." if "avro" in forms else ""
@@ -103,7 +106,10 @@ def _stream(one: Told) -> Iterator[Markup]:
         ("Topic", tag("code", one.topic) if by == "kafka" else ""),
         ("Why", flow.because),
         ("When", joined(tag("p", flow.gate_says), listed(flow.conditions), *(tag("p", said) for said in flow.limits))),
-        ("Deadline", f"It is to reach you within {within}." if within else ""),
+        (
+            "Deadline",
+            f"By when it is to have arrived, counted from when the hub took it in: {within}." if within else "",
+        ),
         ("Kept", f"The hub keeps what it published for you for {flow.kept}: what you did not read by then is gone."),
         ("Agreement", f"{flow.agreement}, until {words.day(flow.until)} at most"),
         ("Samples", joined(f"{one.samples} messages in ", tag("code", f"samples/{flow.subject.stream}/"))),

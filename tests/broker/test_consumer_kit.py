@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from hub import topology
 from hub.kit import kit
@@ -89,7 +89,7 @@ class Partner:
 
     def _await_commits(self) -> None:
         """Until the group is behind the last record of each partition."""
-        wanted = ends(self.bootstrap, self.topic)
+        wanted = {one.partition(): one.offset() + 1 for one in lying(self.bootstrap, self.topic)}
         with Consumer({"bootstrap.servers": self.bootstrap, "group.id": f"{self.agency}.reader"}) as group:
             deadline = time.monotonic() + SOON
             asked = [TopicPartition(self.topic, number) for number in wanted]
@@ -98,10 +98,10 @@ class Partner:
                 time.sleep(0.05)
 
 
-def ends(bootstrap: str, topic: str) -> dict[int, int]:
-    """The offset behind the last record of each partition that holds one, as a reader of committed records sees it."""
-    asked = {"bootstrap.servers": bootstrap, "group.id": "wiltshire_police.ends", "auto.offset.reset": "earliest"}
-    found: dict[int, int] = {}
+def lying(bootstrap: str, topic: str) -> list[Message]:
+    """Every committed record of a topic."""
+    asked = {"bootstrap.servers": bootstrap, "group.id": "tests-kit", "auto.offset.reset": "earliest"}
+    found = []
     with Consumer(asked | {"enable.auto.commit": False, "enable.partition.eof": True}) as reader:
         partitions = set(reader.list_topics(topic, SOON).topics[topic].partitions)
         reader.assign([TopicPartition(topic, number, 0) for number in partitions])
@@ -111,7 +111,7 @@ def ends(bootstrap: str, topic: str) -> dict[int, int]:
             if record.error():
                 partitions.discard(record.partition())
             else:
-                found[record.partition()] = record.offset() + 1
+                found.append(record)
     return found
 
 
@@ -184,11 +184,12 @@ def test_kcat_reads_values_keys_and_headers_by_the_kits_settings(police: Partner
 
 
 def test_javas_console_consumer_reads_json_by_the_kits_settings(police: Partner, tmp_path: Path) -> None:
+    own = (police.folder / f"java-{PLAIN}").read_text(encoding="utf-8").replace("police.reader", "police.console")
+    (police.folder / "java-console.properties").write_text(own, encoding="utf-8")
+    many = len(lying(police.bootstrap, police.topic))
     words = command(tmp_path, CONSOLE_CONSUMER)
-    bootstrap = next(line.partition("=")[2] for line in (police.folder / f"java-{PLAIN}").read_text().splitlines()
-                     if line.startswith("bootstrap.servers="))  # fmt: skip
-    words += ["--bootstrap-server", bootstrap, "--topic", police.topic, "--command-config", f"java-{PLAIN}"]
-    words += ["--command-property", "group.id=wiltshire_police.console", "--max-messages", str(len(police.samples))]
+    words += ["--bootstrap-server", police.bootstrap, "--topic", police.topic, "--max-messages", str(many)]
+    words += ["--command-config", "java-console.properties"]
     words += ["--timeout-ms", "30000", "--formatter-property", "print.headers=true"]
     words += ["--formatter-property", "headers.separator=;"]
 
@@ -209,9 +210,7 @@ def test_java_takes_every_setting_for_a_secured_cluster(police: Partner, tmp_pat
     (police.folder / "secrets" / "kafka.properties").write_text("sasl.password=not this one\n", encoding="ascii")
     for name in ("java-scram.properties", "java-mtls.properties"):
         words = command(tmp_path, CONSOLE_CONSUMER)
-        said = (police.folder / name).read_text(encoding="utf-8")
-        bootstrap = next(line.partition("=")[2] for line in said.splitlines() if line.startswith("bootstrap.servers="))
-        words += ["--bootstrap-server", bootstrap, "--topic", police.topic, "--command-config", name]
+        words += ["--bootstrap-server", police.bootstrap, "--topic", police.topic, "--command-config", name]
         words += ["--timeout-ms", "2000"]
 
         ran = subprocess.run(words, cwd=police.folder, capture_output=True, text=True, check=False, timeout=SOON)
