@@ -23,7 +23,7 @@ from hub.settings import Settings
                                                 "HUB_SCHEMA_REGISTRY_URL.")  # fmt: skip
 def consumer_kit(agency: str, out: Path | None, servers: str | None, registry: str | None) -> None:
     r"""
-    A folder to hand to a partner: all that its engineers need to take delivery, and no secret.
+    A folder to hand to AGENCY, a partner: all that its engineers need to take delivery, and no secret.
 
     \b
       hub consumer-kit wiltshire_police --servers kafka.swindon.example:9093
