@@ -73,7 +73,9 @@ def _begin(agency: Agency, told: Sequence[Told], places: Places) -> Iterator[Mar
     steps += [
         f"`pip install -r requirements.txt`, then `python consumer.py kafka-scram.properties {PASSWORD}`, or with "
         "`kafka-mtls.properties` alone: it prints what comes, until Ctrl-C. It is ten lines, and yours to change.",
-        f"To look with kcat: `kcat -F kafka-scram.properties -F {PASSWORD} -C -t {topic} -o beginning -e`.",
+        f"To look with kcat: `kcat -F kafka-scram.properties -F {PASSWORD} -C -t {topic} -o beginning -e`. By password "
+        "any client on librdkafka wants 2.6.1 or newer (`kcat -V`): older ones answer SCRAM in a way that Kafka 4 "
+        "refuses as invalid credentials. By certificate (`kafka-mtls.properties` alone) all of them get in.",
     ]
     if "json" in forms:
         look = f"--bootstrap-server {places.servers} --topic {topic} --command-config java-scram.properties"
