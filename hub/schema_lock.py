@@ -78,10 +78,16 @@ class SchemaLock:
 
     def _grow(self, schema_id: int) -> None:
         """Ids given out since the file was read: another process may have taken up a policy before this one did."""
-        if self._folder is not None and schema_id > len(self.entries):
-            fresh = SchemaLock.read(self._folder).entries
-            if fresh[: len(self.entries)] == self.entries:
-                self.entries = fresh
+        if schema_id > len(self.entries):
+            self.grow()
+
+    def grow(self) -> None:
+        """Take in the ids that were given out since; raises CatalogError as `read`, and nothing known is lost then."""
+        if self._folder is None:
+            return
+        fresh = SchemaLock.read(self._folder).entries
+        if fresh[: len(self.entries)] == self.entries:
+            self.entries = fresh
 
     def with_subjects(self, wanted: Mapping[str, dict[str, Any]]) -> SchemaLock:
         """This lock with an id for each of *wanted*; the newest schema of a subject keeps its id."""

@@ -55,6 +55,12 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, le=65535, description="Port of the first MLLP line, the next lines follow; 0 takes free ones."),
     ] = 2575
+    registry_port: Annotated[
+        int, Field(ge=0, le=65535, description="Port of the schema registry's read API; 0 takes a free one.")
+    ] = 8081
+    schema_registry_url: Annotated[
+        str, Field(description="Another schema registry that holds the hub's ids; empty means the hub's own.")
+    ] = ""
     tls_certificate: Annotated[Path | None, Field(description="PEM certificate of the HTTPS gateway.")] = None
     tls_key: Annotated[Path | None, Field(description="PEM key of the HTTPS gateway.")] = None
     tls_ca: Annotated[Path | None, Field(description="PEM certificates that partners' servers are checked by.")] = None

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PROCESSES = ("gateway", "relay", "watches", "couriers", "canaries")
 LANED = ("relay", "couriers")
 """Those of which there is one for each lane."""
+REGISTRY = "registry"
+"""Carries nothing, and needs no Kafka; only who has partners that read Avro by a registry wants it."""
 
 
 @main.command()
@@ -39,6 +41,7 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: Lane | None) 
       hub run                                   gateway, relay, watches, couriers and canaries, supervised
       hub run gateway                           one of them alone (gateway, relay, watches, couriers, canaries)
       hub run couriers --lane urgent            of relay and couriers, what cannot wait alone
+      hub run registry                          the schema registry that partners read, where they want one
       hub run --once mash_front_door/referrals/1.json
       hub run --once great_western_hospital/adt=admission.hl7
 
@@ -50,10 +53,14 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: Lane | None) 
         _once(what, out)
     elif not what:
         _all(settings)
+    elif what == (REGISTRY,):
+        _registry(settings)
     elif len(what) == 1 and what[0] in PROCESSES:
         _one(what[0], settings, lane)
     else:
-        raise click.UsageError(f"{' '.join(what)}: name one of {', '.join(PROCESSES)}; for files add --once")
+        raise click.UsageError(
+            f"{' '.join(what)}: name one of {', '.join((*PROCESSES, REGISTRY))}; for files add --once"
+        )
 
 
 def _warned(loaded: Catalog) -> None:
@@ -109,6 +116,19 @@ def _supervised(settings: Settings, processes: Sequence[Sequence[str]]) -> None:
         supervisor.run()
     finally:
         supervisor.end()
+
+
+def _registry(settings: Settings) -> None:
+    from hub.registry.serving import serve  # noqa: PLC0415
+    from hub.supervise import announce, on_stop  # noqa: PLC0415
+
+    async def until_stopped() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        on_stop(lambda: loop.call_soon_threadsafe(stop.set))
+        ready = lambda port: announce(settings, REGISTRY, ports={"https": port})  # noqa: E731
+        await serve(sound(), settings, stop=stop, ready=ready)
+
+    asyncio.run(until_stopped())
 
 
 def _one(process: str, settings: Settings, lane: Lane | None) -> None:

@@ -45,7 +45,7 @@ def sources(catalog: Catalog, settings: Settings) -> Mapping[str, Source]:
             settings.https_port,
             {f"/{agency}/{line}": saying.format for (agency, line), saying in lines.items()},
             tokens(settings, [agency for agency, _ in lines]),
-            _listening(settings),
+            listening(settings),
         )
     if fetched := {line: sftp(Endpoint(*line)) for line in _lines(catalog, "sftp") if _is_set(line, "sftp", SFTP)}:
         found["sftp"] = SftpSource(fetched, every=settings.fetch_seconds)
@@ -72,10 +72,10 @@ def _mllp_tls(of: Endpoint, settings: Settings) -> ssl.SSLContext | None:
     """With `…_TLS` on, our certificate as for HTTPS; with `…_TLS_CLIENT_CA`, only for callers who show one of its."""
     if not of.tls("TLS_CLIENT_CA"):
         return None
-    return _listening(settings, of)
+    return listening(settings, of)
 
 
-def _listening(settings: Settings, of: Endpoint | None = None) -> ssl.SSLContext:
+def listening(settings: Settings, of: Endpoint | None = None) -> ssl.SSLContext:
     """To listen with; *of* is the line that may name the authority of its callers."""
     certificate, key = _certificate(settings)
     client_ca = of.path("TLS_CLIENT_CA") if of is not None else None

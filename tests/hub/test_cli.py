@@ -157,7 +157,11 @@ def test_nothing_is_done_with_a_catalog_that_has_a_fault(words, house, hub):
         (("explain", "chi", "child_demographics", ALERT), 1, "no agency 'chi'; did you mean 'chis'?"),
         (("explain", "chis", "hospital_alert", "nowhere.json"), 2, "'nowhere.json' does not exist"),
         (("explain", "chis", "child_demographics", ALERT), 1, "hub: invalid."),
-        (("run", "everything"), 2, "name one of gateway, relay, watches, couriers, canaries; for files add --once"),
+        (
+            ("run", "everything"),
+            2,
+            "name one of gateway, relay, watches, couriers, canaries, registry; for files add --once",
+        ),
         (("run", "gateway", "relay"), 2, "name one of gateway, relay, watches, couriers, canaries"),
         (("run", "--once"), 2, "--once wants files"),
         (("run", "--once", "nowhere.csv"), 2, "nowhere.csv: no such file"),

@@ -1,0 +1,1 @@
+"""The registry: which schemas a caller may see, told as Confluent's Schema Registry tells it; it takes in none."""
