@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
+from hub.access.partners import Partners
 from hub.agency import Saying
 from hub.catalog import Catalog
 from hub.doors.endpoint import MESH, SFTP, Endpoint, mailbox, sftp
@@ -44,7 +45,7 @@ def sources(catalog: Catalog, settings: Settings) -> Mapping[str, Source]:
             settings.listen_host,
             settings.https_port,
             {f"/{agency}/{line}": saying.format for (agency, line), saying in lines.items()},
-            tokens(settings, [agency for agency, _ in lines]),
+            Partners(tokens(settings, [agency for agency, _ in lines])),
             _listening(settings),
         )
     if fetched := {line: sftp(Endpoint(*line)) for line in _lines(catalog, "sftp") if _is_set(line, "sftp", SFTP)}:

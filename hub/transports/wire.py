@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.transports.problem import problem
+from hub.problem import problem
 
 Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
