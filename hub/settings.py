@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     ] = 2575
     tls_certificate: Annotated[Path | None, Field(description="PEM certificate of the HTTPS gateway.")] = None
     tls_key: Annotated[Path | None, Field(description="PEM key of the HTTPS gateway.")] = None
-    tls_ca: Annotated[Path | None, Field(description="PEM certificates that partners' servers are checked by.")] = None
+    tls_ca: Annotated[Path | None, Field(description="PEM certificates that servers we call are checked by.")] = None
     ops_host: Annotated[
         str, Field(description="Address on which `hub ops` listens; another than this machine's own wants HUB_OIDC_*.")
     ] = "127.0.0.1"
@@ -210,13 +210,14 @@ class Settings(BaseSettings):
         What the environment says of one line or stream of one agency, empty where nothing.
 
         `HUB_<AGENCY>_<LINE OR STREAM>_<WHAT>`, such as `HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_URL`; *what* is
-        DOOR (the road to use, such as `mllp`), FIRST_NUMBER (of the files of a numbered door); HTTPS: URL, TOKEN_FILE,
-        TLS_CA, CLIENT_CERTIFICATE, CLIENT_KEY; MLLP: HOST, PORT, TLS (`on`), and with it what HTTPS has, or
-        TLS_CLIENT_CA of a line that is listened on; SFTP: HOST, PORT, USER, KNOWN_HOSTS, KEY_FILE, PASSWORD_FILE,
-        FOLDER; MESH: MAILBOX (the recipient's), WORKFLOW.
+        DOOR (the road to use, such as `mllp`), FIRST_NUMBER (of the files of a numbered door); HTTPS: URL, TOKEN_FILE
+        or TOKEN_URL, CLIENT_ID and CLIENT_JWK_FILE, and TLS_CA, CLIENT_CERTIFICATE, CLIENT_KEY; MLLP: HOST, PORT, TLS
+        (`on`), and with it those three, or TLS_CLIENT_CA of a line that is listened on; SFTP: HOST, PORT, USER,
+        KNOWN_HOSTS, KEY_FILE, PASSWORD_FILE, FOLDER; MESH: MAILBOX (the recipient's), WORKFLOW.
 
         What holds for all of an agency stands in the line's place: `HUB_<AGENCY>_HTTPS_TOKEN_FILE`, with which it
-        calls us; `HUB_<AGENCY>_SFTP_<WHAT>`, as above; `HUB_<AGENCY>_MESH_<WHAT>` for our own mailbox: URL, MAILBOX,
+        calls us, or JWKS_FILE, by whose keys it signs for short tokens, and PARTNER_CERTIFICATE, with which it
+        connects; `HUB_<AGENCY>_SFTP_<WHAT>`, as above; `HUB_<AGENCY>_MESH_<WHAT>` for our own mailbox: URL, MAILBOX,
         PASSWORD_FILE, SHARED_KEY_FILE, CERTIFICATE, KEY, CA. deploy/README.md has an example of each.
         """
         return os.environ.get(f"HUB_{agency}_{name}_{what}".upper(), "")

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from hub.errors import HubError
 
+UNKNOWN: Final = "unauthenticated"
 CHALLENGE: Final = 'Bearer realm="sharing hub"'
 
 
@@ -33,4 +34,4 @@ class Denied(HubError):
 
 def nobody() -> Denied:
     """For a request that shows nothing by which its caller could be known."""
-    return Denied(401, "unauthenticated", "show who you are: sign in, or send a bearer token", shown=False)
+    return Denied(401, UNKNOWN, "show who you are: sign in, or send a bearer token", shown=False)

@@ -8,11 +8,16 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from hub.access import asking
+from hub.access.bearer import Bearer
 from hub.access.cookies import Cookies
 from hub.access.door import Door
+from hub.access.identity import client_of, provider_of, trusted
 from hub.access.local import LocalCode
+from hub.access.login import CALLBACK, LOGIN, Login
 from hub.access.sessions import Sessions
 from hub.access.signed_in import OPEN, SignedIn, hang_local
+from hub.access.tickets import Tickets
 from hub.errors import CatalogError
 from hub.settings import Settings
 
@@ -22,21 +27,30 @@ def hang(app: web.Application, settings: Settings, port: int, tell: Callable[[st
     Put a door before *app*, which will listen on `HUB_OPS_HOST` and *port*.
 
     Without an identity provider the page is for this machine alone, and opens by a link that *tell* is called with:
-    at once, and again each time that one was used. Raises CatalogError as `check`.
+    at once, and again each time that one was used. With one, people sign in there, and programs show its tokens. The
+    tickets that agencies get from the gateway are taken either way. Raises CatalogError as `check`.
     """
     check(settings)
-    signed_in = SignedIn(Sessions(), Cookies(secure=is_tls(settings)))
+    public = settings.ops_url.rstrip("/") or f"{scheme(settings)}://{_bracketed(settings.ops_host)}:{port}"
+    cookies = Cookies(secure=public.startswith("https://"))
+    signed_in, tickets = SignedIn(Sessions(), cookies), Tickets(settings.keys())
     signed_in.hang(app)
-    code = LocalCode(
-        lambda code: tell(f"{scheme(settings)}://{_bracketed(settings.ops_host)}:{port}{OPEN}?code={code}")
-    )
-    hang_local(app, code, signed_in)
-    Door([signed_in], hosts(settings, port)).hang(app)
-    code.renew()
+    sign_in, provider = "", provider_of(settings)
+    if provider is not None and settings.oidc_client_id:
+        client = client_of(settings, public + CALLBACK)
+        Login(provider, client, signed_in, cookies, trusted(settings)).hang(app)
+        sign_in = LOGIN
+    Door([Bearer(provider, tickets), signed_in], hosts(settings, port), sign_in=sign_in).hang(app)
+    if provider is None:
+        code = LocalCode(lambda code: tell(f"{public}{OPEN}?code={code}"))
+        hang_local(app, code, signed_in)
+        code.renew()
 
 
 def check(settings: Settings) -> None:
-    """Raises CatalogError where strangers could reach the page, with what to set."""
+    """Raises CatalogError where strangers could reach the page, or read along, with what to set."""
+    if settings.ops_url and not asking.is_https(settings.ops_url):
+        raise CatalogError(["HUB_OPS_URL: write the address by which browsers reach the page, https://<name>"])
     if is_loopback(settings.ops_host):
         return
     missing = [] if settings.oidc_issuer else ["HUB_OIDC_ISSUER and what goes with it (who may see it)"]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from hub.access.denied import Denied
+from hub.access.denied import UNKNOWN, Denied
 from hub.markup import Markup, tag
 from hub.problem import problem
 
@@ -37,7 +37,7 @@ def denial(request: web.Request, why: Denied | web.HTTPException, sign_in: str =
         headers = {name: why.headers[name] for name in ("Allow",) if name in why.headers}
     if not is_browser(request):
         return problem(status, code, mend=mend, detail=_SAYS.get(status, ""), headers=headers)
-    if status == 401 and sign_in and request.method == "GET":
+    if code == UNKNOWN and sign_in and request.method == "GET":  # not where signing in failed: round and round
         wanted = quote(request.rel_url.raw_path_qs, safe="")
         return web.Response(status=303, headers={"Location": f"{sign_in}?to={wanted}"})
     return page(status, _SAYS.get(status, HTTPStatus(status).phrase), mend, code, headers)

@@ -12,11 +12,13 @@ from hub.access.cookies import Cookies
 from hub.access.denied import Denied
 from hub.access.door import SESSION, guarded, open_to_all
 from hub.access.local import LocalCode
+from hub.access.pages import page
 from hub.access.sessions import Sessions
 from hub.log import note
 
 OPEN: str = "/access/open"
 LOGOUT: str = "/access/logout"
+SIGNED_OUT: str = "/access/signed-out"
 
 
 class SignedIn:
@@ -42,10 +44,10 @@ class SignedIn:
         note("access", "signed in", kind=",".join(sorted(caller.roles)))
         return response
 
-    def end(self, request: web.Request, to: str = "/") -> web.Response:
-        """Close the session, and lead to *to*."""
+    def end(self, request: web.Request) -> web.Response:
+        """Close the session, and lead to a page that says so: the first page would begin to sign in anew."""
         self._sessions.close(self._cookies.read(request, COOKIE))
-        response = web.Response(status=303, headers={"Location": to})
+        response = web.Response(status=303, headers={"Location": SIGNED_OUT})
         self._cookies.drop(response, COOKIE)
         response.headers["Clear-Site-Data"] = '"cache"'
         return response
@@ -56,6 +58,10 @@ class SignedIn:
         async def logout(request: web.Request) -> web.StreamResponse:
             return self.end(request)
 
+        async def signed_out(_: web.Request) -> web.StreamResponse:
+            return page(200, "You are signed out", "the identity provider may still know you until you leave it too")
+
+        app.router.add_get(SIGNED_OUT, open_to_all(signed_out))
         app.router.add_post(LOGOUT, guarded(logout, "ops", "governance", "partner"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -48,6 +49,11 @@ def application() -> web.Application:
 
 async def changed_style(_: web.Request) -> web.Response:
     return web.Response(text="p {}", content_type="text/css")
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_STATE", str(tmp_path))
 
 
 @asynccontextmanager

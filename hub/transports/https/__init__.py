@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.transports.https.client import HttpsSink
-from hub.transports.https.server import HttpsSource
+from hub.transports.https.granted import Granted
+from hub.transports.https.server import MEDIA_TYPES, HttpsSource
 
-__all__ = ["HttpsSink", "HttpsSource"]
+__all__ = ["MEDIA_TYPES", "Granted", "HttpsSink", "HttpsSource"]

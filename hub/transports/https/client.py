@@ -7,7 +7,7 @@ import io
 import re
 import ssl
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -16,12 +16,26 @@ from yarl import URL
 from hub.errors import Refused, TransportError
 from hub.transports import Delivery, Reached
 from hub.transports.answers import FHIR_JSON
+from hub.transports.https.granted import Granted
 from hub.transports.https.outcome import check_outcome, seconds, start_of
 from hub.transports.https.trial import tried
 from hub.transports.knocking import SECONDS
 
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}")
 _AGAIN: Final = frozenset({401, 403, 407, 408, 425, 429})
+
+
+class _Reply(NamedTuple):
+    """What came back: *is_page* for a web page, *body* where it is to be looked at."""
+
+    status: int
+    retry_after: str
+    is_page: bool
+    body: bytes
+
+
+def _is_fhir(delivery: Delivery) -> bool:
+    return delivery.content_type.partition(";")[0].strip() == FHIR_JSON
 
 
 class HttpsSink:
@@ -35,10 +49,12 @@ class HttpsSink:
     and broken connections are tried again, and not before what Retry-After asks (five minutes at most); so are 401,
     403 and 407, since an expired token or certificate is our trouble and not the message's. Everything else,
     redirections with it, is refused: what was meant for one place is never taken to another.
+
+    *token* is the one that the partner gave us, or where its token endpoint grants short ones.
     """
 
     def __init__(
-        self, url: str, token: str | None, ssl_context: ssl.SSLContext | None = None, timeout: float = 30.0
+        self, url: str, token: str | Granted | None, ssl_context: ssl.SSLContext | None = None, timeout: float = 30.0
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname or parts.username or "{" in parts.netloc:
@@ -55,10 +71,27 @@ class HttpsSink:
         if loop.time() < self._not_before:
             raise TransportError("https: the partner asked to wait (Retry-After)")
         url = self._address(delivery.address)
+        token = await self._authority()
+        reply = await self._posted(url, delivery, token)
+        if reply.status == 401 and isinstance(self._token, Granted):  # it may have been taken back before its end
+            reply = await self._posted(url, delivery, await self._token.token(refused=token or ""))
+        status, is_fhir = reply.status, _is_fhir(delivery)
+        if status in _AGAIN or status >= 500:
+            self._not_before = loop.time() + seconds(reply.retry_after)
+            raise TransportError(f"https: status {status}")
+        if not 200 <= status < 300:
+            raise Refused(f"https: status {status}")
+        if reply.is_page and (reply.body or not is_fhir):
+            raise TransportError(f"https: status {status}, and a web page for an answer")
+        if reply.body:
+            check_outcome(status, reply.body, delivery.body)
+        return str(status)
+
+    async def _posted(self, url: URL, delivery: Delivery, token: str | None) -> _Reply:
         headers = {"Content-Type": delivery.content_type, "Idempotency-Key": delivery.message_id}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        is_fhir = delivery.content_type.partition(";")[0].strip() == FHIR_JSON
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        is_fhir = _is_fhir(delivery)
         if is_fhir:
             headers["Accept"] = FHIR_JSON
         if self._session is None:
@@ -71,21 +104,15 @@ class HttpsSink:
             async with self._session.post(
                 url, data=io.BytesIO(delivery.body), headers=headers, allow_redirects=False
             ) as response:
-                status, retry_after = response.status, response.headers.get("Retry-After", "")
-                page = response.content_type == "text/html" and response.content_length != 0
+                status, page = response.status, response.content_type == "text/html" and response.content_length != 0
                 answer = await start_of(response) if is_fhir and 200 <= status < 300 else b""
+                return _Reply(status, response.headers.get("Retry-After", ""), page, answer)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise TransportError(f"https: no answer ({type(error).__name__})") from None
-        if status in _AGAIN or status >= 500:
-            self._not_before = loop.time() + seconds(retry_after)
-            raise TransportError(f"https: status {status}")
-        if not 200 <= status < 300:
-            raise Refused(f"https: status {status}")
-        if page and (answer or not is_fhir):
-            raise TransportError(f"https: status {status}, and a web page for an answer")
-        if answer:
-            check_outcome(status, answer, delivery.body)
-        return str(status)
+
+    async def _authority(self) -> str | None:
+        """The token to show; raises `TransportError` where the partner's token endpoint gives none."""
+        return await self._token.token() if isinstance(self._token, Granted) else self._token
 
     async def reach(self, address: str = "") -> Sequence[Reached]:
         """
@@ -95,7 +122,8 @@ class HttpsSink:
         """
         whole = bool(address) or "{address}" not in self._url
         seconds = min(self._timeout.total or SECONDS, SECONDS)
-        return await tried(self._address(address or "connect"), self._token, self._ssl, seconds, whole=whole)
+        token = await self._authority()
+        return await tried(self._address(address or "connect"), token, self._ssl, seconds, whole=whole)
 
     async def close(self) -> None:
         """Let go of connections."""

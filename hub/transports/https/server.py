@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from hub.access.denied import Denied
+from hub.access.granting import PATH, Granting
 from hub.access.partners import Partners
 from hub.agency import Format
 from hub.errors import TransportError
@@ -40,7 +41,8 @@ class HttpsSource:
     """
     A listener for the lines that agencies speak by HTTPS: `POST /<agency>/<line>`, by whom *partners* know.
 
-    *lines* maps each path to its format; an agency speaks on its own lines only. What is received is answered after
+    *lines* maps each path to its format; an agency speaks on its own lines only. Where there is *granting*, agencies
+    get short tickets for signed assertions at `/oauth2/token`. What is received is answered after
     *receive* came back, that is after the commit: 200 where all of it was accepted, 422 where some was refused and 400
     where it was not readable (both are kept in quarantine), 503 where it could not be kept and must be sent again.
     Refusals are problems (RFC 9457) that say code, place and what to do, and never repeat what was sent.
@@ -57,11 +59,14 @@ class HttpsSource:
         lines: Mapping[str, Format],
         partners: Partners,
         ssl_context: ssl.SSLContext,
+        granting: Granting | None = None,
     ) -> None:
+        if granting is not None and PATH in lines:
+            raise ValueError(f"{PATH} is where tickets are given: call the agency or its line otherwise")
         self._host, self._wanted_port, self._ssl = host, port, ssl_context
         self._lines = {path: (path, wanted) for path, wanted in lines.items()}
         self._lines |= {path + OPERATION: (path, wanted) for path, wanted in lines.items() if wanted == "fhir"}
-        self._partners = partners
+        self._partners, self._granting = partners, granting
         self._receive: Receive | None = None
         self._runner: web.ServerRunner | None = None
         self._at_once = 0
@@ -103,6 +108,8 @@ class HttpsSource:
         return request.path.endswith(OPERATION) or any(FHIR_JSON in one for one in said)
 
     async def _serve(self, request: web.BaseRequest) -> web.Response:
+        if self._granting is not None and request.path == PATH:
+            return await self._granting.answer(request)
         try:
             caller = self._partners.caller(request)
         except Denied as error:
