@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from ssl import PEM_FOOTER, PEM_HEADER
 from types import SimpleNamespace
 from typing import Any
 
@@ -137,7 +138,7 @@ def test_what_an_agency_shows_to_the_gateway_is_what_is_said_of_it(settings, mon
     assert known.partners.agencies == set(agencies)
     assert known.granting is not None
     assert known.certificates.strip() == pki.client_cert.read_text().strip()
-    assert [path.name for path in settings.path("secrets").iterdir()] == ["hub.key", "social_care.token"]
+    assert sorted(path.name for path in settings.path("secrets").iterdir()) == ["hub.key", "social_care.token"]
     assert token_url(settings) == "https://hub.example/oauth2/token"
     assert callers(settings, ["social_care"]).granting is None
 
