@@ -75,13 +75,13 @@ class Bearer:
     def __init__(self, provider: Provider | None = None, tickets: Tickets | None = None) -> None:
         self._provider, self._tickets = provider, tickets
 
-    async def caller(self, request: web.Request) -> Caller | None:
-        """As `hub.access.door.Way`."""
+    async def caller(self, request: web.BaseRequest) -> Caller | None:
+        """As `hub.access.door.Way`; None where what is shown is of another scheme."""
         said = request.headers.getall("Authorization", [])
-        if not said:
+        if not any(one.partition(" ")[0].lower() == "bearer" for one in said):
             return None
-        scheme, _, token = said[0].partition(" ")
-        if len(said) > 1 or scheme.lower() != "bearer":
+        token = said[0].partition(" ")[2]
+        if len(said) > 1:
             raise Denied(401, "unauthenticated", "send one bearer token")
         token = token.strip()
         if "." in token and self._provider is not None:

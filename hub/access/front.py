@@ -29,6 +29,8 @@ def hang(app: web.Application, settings: Settings, port: int, tell: Callable[[st
     Without an identity provider the page is for this machine alone, and opens by a link that *tell* is called with:
     at once, and again each time that one was used. With one, people sign in there, and programs show its tokens. The
     tickets that agencies get from the gateway are taken either way. Raises CatalogError as `check`.
+
+    Serve it by `hub.transports.wire.Runner`, which logs no addresses: codes stand in some of them.
     """
     check(settings)
     public = settings.ops_url.rstrip("/") or f"{scheme(settings)}://{_bracketed(settings.ops_host)}:{port}"

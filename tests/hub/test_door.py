@@ -19,6 +19,7 @@ from hub.access.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST, Sessions
 from hub.access.signed_in import own_page
 from hub.errors import CatalogError
 from hub.settings import Settings
+from hub.transports.wire import Runner
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 OPS = Caller("ada", frozenset({"ops"}))
@@ -59,7 +60,7 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def serving(app: web.Application, links: list[str], **settings: Any) -> AsyncIterator[str]:
     """The application behind its front, on a port of its own."""
-    runner = web.AppRunner(app, access_log=None)
+    runner = Runner(app)
     sock = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
     port = sock.sockets[0].getsockname()[1]
     sock.close()
@@ -179,6 +180,21 @@ def test_a_form_must_carry_what_only_our_pages_know() -> None:
             assert expected == 200 or '"code": "csrf"' in body
         status, _, _ = await said(browser, "POST", f"{url}/change", json={"csrf": token})
         assert status == 403
+
+    visit(go)
+
+
+def test_what_is_no_http_is_not_sent_back() -> None:
+    """Nor are its bytes in a log."""
+
+    async def go(_: aiohttp.ClientSession, url: str, __: list[str]) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(b"CANARY CANARY\r\n\r\n")
+        answered = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        assert b'"code": "not-http"' in answered
+        assert b"CANARY" not in answered
 
     visit(go)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
 
-from hub.access import keyset
+from hub import cli
+from hub.access import assertion, keyset
 from hub.access.assertion import Assertions
 from hub.access.denied import Denied
+from hub.access.signed import ALGORITHMS, Token
 from hub.agency import Door
 from hub.doors import Sinks
 from hub.errors import CatalogError, TransportError
@@ -256,3 +260,21 @@ def test_what_the_settings_say_of_it_is_held_together(
                         ("CLIENT_JWK_FILE", str(tmp_path / "absent")), ("CLIENT_JWK_FILE", str(static)),
                         ("TOKEN_FILE", str(static))):  # fmt: skip
         assert said(**(sound | {word: value})).startswith(f"{start}_{word}"), (word, value)
+
+
+def test_a_key_is_made_for_us_and_its_public_half_for_the_partner(tmp_path: Path) -> None:
+    """What `hub key` prints is the key set that the partner needs; the file is its owner's alone, and is never lost."""
+    file = tmp_path / "chis.jwk"
+    for alg in ("ES256", "RS512", "PS256"):
+        file.unlink(missing_ok=True)
+        made = CliRunner().invoke(cli.main, ["key", str(file), "--kid", "hub-2026", "--alg", alg])
+        assert made.exit_code == 0, made.output
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        ours, theirs = keyset.private(file.read_bytes()), keyset.read(made.output.encode(), every=True)
+        proof = assertion.made("the-hub", "https://chis.example/token", ours)
+        claims = Token(proof).opened(theirs["hub-2026"], ALGORITHMS, assertion.TYPES)
+        assert (claims["sub"], claims["aud"]) == ("the-hub", "https://chis.example/token")
+    before = file.read_bytes()
+    again = CliRunner().invoke(cli.main, ["key", str(file), "--kid", "hub-2027"])
+    assert again.exit_code != 0
+    assert file.read_bytes() == before

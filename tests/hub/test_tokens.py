@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
 
 from hub.access import keyset, signed
 from hub.access.bearer import Provider as Known
@@ -17,9 +20,13 @@ from hub.access.denied import Denied
 from hub.access.published import AGAIN_SECONDS, FRESH_SECONDS, STALE_SECONDS, Published
 from hub.access.roles import Roles
 from hub.access.signed import ALGORITHMS, LONGEST
+from hub.access.signed_in import own_page
+from hub.access.tickets import Tickets
+from hub.keys import Keys
 from hub.transports.tls import LocalCa, client_context, make_local_ca
 from tests.hub.provider import AUDIENCE, Provider, Signer, unpadded, write_keys
 
+KEYS = Keys(b"a secret for tests, of 32 bytes.")
 MEANINGS = {"hub-ops": "ops", "hub-governance": "governance", "police-app": "partner:wiltshire_police",
             "schools-app": "partner:schools"}  # fmt: skip
 AHEAD = ("exp", "nbf", "iat")  # of which a test says how many seconds from now
@@ -313,6 +320,25 @@ def test_roles_may_lie_deeper_in_a_token() -> None:
     """As Keycloak has them."""
     claims = {"sub": "x", "realm_access": {"roles": ["hub-ops", "hub-governance"]}}
     assert Roles("realm_access.roles", MEANINGS).caller(claims).roles == {"ops", "governance"}
+
+
+@given(
+    st.one_of(st.text(), st.from_regex(r"[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}")), st.binary()
+)
+def test_whatever_is_shown_is_denied_and_nothing_breaks(text: str, data: bytes) -> None:
+    """Nobody can make anything else of a token, a ticket or a key set than a refusal."""
+    for read in (lambda: signed.Token(text), lambda: Tickets(KEYS).agency_of(text)):
+        with pytest.raises(Denied) as denied:
+            read()
+        assert denied.value.status == 401
+    with pytest.raises(ValueError, match="key|JWK"):
+        keyset.read(data)
+
+
+@given(st.text(st.sampled_from("/\\\\.:@?#%ae \t\n\x00[]"), max_size=12))
+def test_wherever_a_link_says_it_stays_here(to: str) -> None:
+    """As a browser resolves it, against an address of ours (held against yarl's own joining)."""
+    assert URL("https://hub.example/").join(URL(own_page(to), encoded=True)).host == "hub.example"
 
 
 @pytest.mark.parametrize("url", ["http://x", "https://u:p@x", "x", "https://"])
