@@ -28,9 +28,9 @@ def key(file: Path, kid: str, alg: str) -> None:
     HUB_OIDC_CLIENT_JWK_FILE. To change a key, make another under another id, have it registered beside the first, and
     name its file; then have the first one taken away.
     """
-    from joserfc.jwk import ECKey, RSAKey  # noqa: PLC0415
+    from joserfc.jwk import ECKey, KeyParameters, RSAKey  # noqa: PLC0415
 
-    said = {"kid": kid, "alg": alg, "use": "sig"}
+    said: KeyParameters = {"kid": kid, "alg": alg, "use": "sig"}
     made = ECKey.generate_key("P-256", said) if alg == "ES256" else RSAKey.generate_key(3072, said)
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as opened:
