@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from hub.errors import HubError
+from hub.problem import RETRY_AFTER
 
 UNKNOWN: Final = "unauthenticated"
 CHALLENGE: Final = 'Bearer realm="sharing hub"'
@@ -24,12 +25,12 @@ class Denied(HubError):
 
     @property
     def headers(self) -> dict[str, str]:
-        """WWW-Authenticate, as RFC 6750 §3 has it."""
+        """WWW-Authenticate, as RFC 6750 §3 has it; when to come again, where it is not the caller's fault."""
         if self.status == 401:
             return {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"' if self.shown else CHALLENGE}
         if self.status == 403:
             return {"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope"'}
-        return {}
+        return {"Retry-After": str(RETRY_AFTER)} if self.status == 503 else {}
 
 
 def nobody() -> Denied:

@@ -13,7 +13,7 @@ What is neither guarded nor open to all is denied.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import wraps
 from typing import Final, Protocol
 
@@ -112,7 +112,7 @@ class Door:
         if not caller.may(*roles):
             raise Denied(403, "role", f"this is for: {', '.join(roles)}")
         if (session := request.get(SESSION)) is not None and request.method not in _SAFE:
-            await _check_form(request, session)
+            await _check_form(request, session, self._hosts or {request.host})
 
 
 DOOR: Final = web.AppKey("door", Door)
@@ -150,13 +150,13 @@ def csrf(request: web.Request) -> str:
     return "" if session is None else session.csrf
 
 
-async def _check_form(request: web.Request, session: Session) -> None:
+async def _check_form(request: web.Request, session: Session, hosts: Collection[str]) -> None:
     """What changes something came from one of our own pages: by what the browser says of it, and by its token."""
     wrong = Denied(403, "csrf", "open the page anew, and send its form again")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise wrong
     origin = request.headers.get("Origin")
-    if origin is not None and origin.partition("://")[2] != request.host:
+    if origin is not None and origin.partition("://")[2] not in hosts:
         raise wrong
     shown: object = request.headers.get(CSRF_HEADER)
     if shown is None and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):

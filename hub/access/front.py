@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from hub.access import asking
-from hub.access.bearer import Bearer
+from hub.access.bearer import Bearer, Provider
 from hub.access.cookies import Cookies
 from hub.access.door import Door
 from hub.access.identity import client_of, provider_of, trusted
@@ -35,18 +35,23 @@ def hang(app: web.Application, settings: Settings, port: int, tell: Callable[[st
     check(settings)
     public = settings.ops_url.rstrip("/") or f"{scheme(settings)}://{_bracketed(settings.ops_host)}:{port}"
     cookies = Cookies(secure=public.startswith("https://"))
-    signed_in, tickets = SignedIn(Sessions(), cookies), Tickets(settings.keys())
+    signed_in = SignedIn(Sessions(), cookies)
     signed_in.hang(app)
     sign_in, provider = "", provider_of(settings)
     if provider is not None and settings.oidc_client_id:
         client = client_of(settings, public + CALLBACK)
         Login(provider, client, signed_in, cookies, trusted(settings)).hang(app)
         sign_in = LOGIN
-    Door([Bearer(provider, tickets), signed_in], hosts(settings, port), sign_in=sign_in).hang(app)
+    Door([bearer_of(settings, provider), signed_in], hosts(settings, port), sign_in=sign_in).hang(app)
     if provider is None:
         code = LocalCode(lambda code: tell(f"{public}{OPEN}?code={code}"))
         hang_local(app, code, signed_in)
         code.renew()
+
+
+def bearer_of(settings: Settings, provider: Provider | None = None) -> Bearer:
+    """The way in of programs: by the provider's access tokens, where there is one, and by the gateway's tickets."""
+    return Bearer(provider or provider_of(settings), Tickets(settings.keys()))
 
 
 def check(settings: Settings) -> None:
@@ -55,7 +60,8 @@ def check(settings: Settings) -> None:
         raise CatalogError(["HUB_OPS_URL: write the address by which browsers reach the page, https://<name>"])
     if is_loopback(settings.ops_host):
         return
-    missing = [] if settings.oidc_issuer else ["HUB_OIDC_ISSUER and what goes with it (who may see it)"]
+    missing = [] if settings.ops_url else ["HUB_OPS_URL (by what address browsers reach it)"]
+    missing += [] if settings.oidc_issuer else ["HUB_OIDC_ISSUER and what goes with it (who may see it)"]
     missing += [] if is_tls(settings) else ["HUB_TLS_CERTIFICATE and HUB_TLS_KEY (nobody reads along)"]
     if missing:
         raise CatalogError([
@@ -86,8 +92,9 @@ def scheme(settings: Settings) -> str:
 
 def hosts(settings: Settings, port: int) -> frozenset[str]:
     """The names by which the page is called: those of this machine, and that of its public address."""
-    ours = {f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]", _bracketed(settings.ops_host))}
-    public = urlsplit(settings.ops_url).netloc
+    names = ("127.0.0.1", "localhost", "[::1]", _bracketed(settings.ops_host))
+    ours = {f"{name}:{port}" for name in names} | ({*names} if port in (80, 443) else set())
+    public = urlsplit(settings.ops_url).netloc.removesuffix(":443")
     return frozenset(ours | ({public} if public else set()))
 
 

@@ -286,7 +286,7 @@ def test_a_page_that_others_could_reach_is_refused_without_a_provider_and_tls(ho
     """In words that say what to set."""
     with pytest.raises(CatalogError) as refused:
         front.check(Settings(ops_host=host))
-    for word in ("HUB_OPS_HOST", "HUB_OIDC_ISSUER", "HUB_TLS_CERTIFICATE", "127.0.0.1"):
+    for word in ("HUB_OPS_HOST", "HUB_OPS_URL", "HUB_OIDC_ISSUER", "HUB_TLS_CERTIFICATE", "127.0.0.1"):
         assert word in str(refused.value)
 
 

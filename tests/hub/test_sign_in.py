@@ -324,6 +324,33 @@ def test_the_hub_may_prove_itself_by_a_key(pki: LocalCa, tmp_path: Path) -> None
     at(pki, tmp_path, go, oidc_client_secret_file=None, oidc_client_jwk_file=own)
 
 
+def test_a_page_behind_somebody_else_who_does_tls_is_called_by_its_public_address(pki: LocalCa, tmp_path: Path) -> None:
+    """Its cookies are those of TLS, browsers come back to the public address, and forms are sent from there."""
+
+    async def go(here: Page) -> None:
+        there = {"Host": "ops.example", "Accept": "text/html"}
+        async with here.browser() as browser:
+            status, headers, _ = await browser.go("/access/login", headers=there)
+            asked = parse_qs(urlsplit(headers["Location"]).query)
+            assert (status, asked["redirect_uri"]) == (303, ["https://ops.example/access/callback"])
+            back = await browser.led(headers["Location"])
+            login = headers["Set-Cookie"].partition(";")[0]
+            assert login.startswith("__Host-hub-login=")
+            _, headers, _ = await browser.go(
+                back.replace("https://ops.example", here.url), headers={"Cookie": login} | there
+            )
+            session = {"Cookie": headers["Set-Cookie"].partition(";")[0]} | there
+            token = json.loads((await browser.go("/", headers=session))[2])["csrf"]
+            for origin, expected in (("https://evil.example", 403), ("https://ops.example", 303)):
+                async with browser.session.post(
+                    f"{here.url}/access/logout", data={"csrf": token}, headers=session | {"Origin": origin},
+                    allow_redirects=False,
+                ) as answer:  # fmt: skip
+                    assert answer.status == expected, origin
+
+    at(pki, tmp_path, go, ops_url="https://ops.example/")
+
+
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
