@@ -156,8 +156,11 @@ def test_an_answer_that_comes_twice_or_to_another_browser_opens_nothing(pki: Loc
             assert await code(victim, back) == "login.unknown"
             await victim.led("/access/login")
             assert await code(victim, back) == "login.state"
+            begun = {one.key: one.value for one in browser.session.cookie_jar}["__Host-hub-login"]
             assert await browser.led(back) == "/"
             assert await code(browser, back) == "login.unknown"
+            async with here.browser(Cookie=f"__Host-hub-login={begun}") as thief:
+                assert await code(thief, back) == "login.unknown"
             assert (await victim.go("/"))[0] == 303
 
     at(pki, tmp_path, go)
