@@ -144,9 +144,7 @@ def test_what_an_agency_shows_to_the_gateway_is_what_is_said_of_it(settings, mon
 
 
 @pytest.mark.parametrize("what", ["JWKS_FILE", "PARTNER_CERTIFICATE"])
-@pytest.mark.parametrize(
-    "content", [None, "", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
-)
+@pytest.mark.parametrize("content", [None, "", "nonsense", f"{PEM_HEADER}\nAAAA\n{PEM_FOOTER}\n"])
 def test_keys_and_certificates_that_are_none_are_told_by_their_variable(what, content, settings, monkeypatch, tmp_path):
     """Before the gateway listens: an agency is never let in by less than was said."""
     path = tmp_path / "file"
