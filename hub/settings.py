@@ -63,7 +63,48 @@ class Settings(BaseSettings):
     ] = ""
     tls_certificate: Annotated[Path | None, Field(description="PEM certificate of the HTTPS gateway.")] = None
     tls_key: Annotated[Path | None, Field(description="PEM key of the HTTPS gateway.")] = None
-    tls_ca: Annotated[Path | None, Field(description="PEM certificates that partners' servers are checked by.")] = None
+    tls_ca: Annotated[Path | None, Field(description="PEM certificates that servers we call are checked by.")] = None
+    ops_host: Annotated[
+        str, Field(description="Address on which `hub ops` listens; another than this machine's own wants HUB_OIDC_*.")
+    ] = "127.0.0.1"
+    ops_port: Annotated[int, Field(ge=0, le=65535, description="Port of `hub ops`; 0 takes a free one.")] = 8080
+    ops_url: Annotated[
+        str, Field(description="Public address of `hub ops`, https://…, where browsers reach it by another one.")
+    ] = ""
+    oidc_issuer: Annotated[
+        str,
+        Field(description="Issuer of the authority's identity provider (OpenID Connect), https://…"),
+    ] = ""
+    oidc_audience: Annotated[
+        str, Field(description="The audience that its access tokens must name to be meant for the hub.")
+    ] = ""
+    oidc_jwks: Annotated[
+        str, Field(description="Its public keys: an https:// address or a file; empty means where its discovery says.")
+    ] = ""
+    oidc_algorithms: Annotated[
+        str, Field(description="The algorithms by which it may sign, of RS256 RS512 PS256 ES256 EdDSA.")
+    ] = "RS256 PS256 ES256 EdDSA"
+    oidc_roles_claim: Annotated[
+        str, Field(description="The claim of its tokens that lists a person's groups or roles; a.b for b inside a.")
+    ] = "roles"
+    oidc_roles: Annotated[
+        dict[str, str],
+        Field(description='What each of them is here, as JSON: {"THEIRS": "ops" or "governance" or "partner:AGENCY"}.'),
+    ] = {}
+    oidc_client_id: Annotated[
+        str, Field(description="The name under which `hub ops` is registered there, so that browsers can sign in.")
+    ] = ""
+    oidc_client_secret_file: Annotated[
+        Path | None,
+        Field(description="File with the client secret that goes with it."),
+    ] = None
+    oidc_client_jwk_file: Annotated[
+        Path | None,
+        Field(description="File with a private JWK (with kid and alg) in its place."),
+    ] = None
+    https_url: Annotated[
+        str, Field(description="Public address of the HTTPS gateway, https://…; partners' assertions name it.")
+    ] = ""
     fetch_seconds: Annotated[
         int,
         Field(

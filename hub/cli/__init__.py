@@ -9,6 +9,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     governance,
     identity,
     kafka,
+    keys,
     kits,
     policies,
     previews,

@@ -9,6 +9,7 @@ import aiohttp
 from hub.catalog import Catalog
 from hub.connecting import Step, Way, not_done
 from hub.doors import tokens
+from hub.doors.callers import callers, token_url
 from hub.errors import CatalogError, HubError
 from hub.settings import Settings
 from hub.supervise import announced
@@ -81,16 +82,42 @@ async def _https(settings: Settings, way: Way) -> list[Step]:
     kinds = " or ".join(sorted(MEDIA_TYPES[way.format]))  # type: ignore[index]  # a line's format is one
     told = Step("address", True, f"POST https://{settings.listen_host}:{port}{path} as {kinds}, with a bearer token")
     named = Settings.endpoint(way.agency, "https", "TOKEN_FILE")
+    if not named and (step := _otherwise(settings, way)):
+        return [told, step, *await _knocked(settings, port, _authority(settings), own=_is_own(settings))]
     file = Path(named) if named else settings.path("secrets", f"{way.agency}.token")
     if not file.exists():
         mend = "make one (openssl rand -hex 32), write it there, and give it to the partner by a road of its own"
         return [told, Step("token", False, f"{file} is not there", "token.missing", mend)]
     steps = [told, Step("token", True, f"in {file}; the partner has it by a road of its own")]
-    ca = settings.tls_ca if settings.tls_certificate else make_local_ca(settings.path("tls")).ca
-    knocked = await _knocked(settings, port, ca, own=settings.tls_certificate is None)
+    ca = _authority(settings)
+    knocked = await _knocked(settings, port, ca, own=_is_own(settings))
     if any(step.ok is False for step in knocked):
         return [*steps, *knocked]
     return [*steps, *knocked, await _asked(settings, port, path, way.agency, ca)]
+
+
+def _otherwise(settings: Settings, way: Way) -> Step | None:
+    """How an agency shows who it is that has no token of its own: by its keys, by its certificate; None for neither."""
+    keys = Settings.endpoint(way.agency, "https", "JWKS_FILE")
+    certificate = Settings.endpoint(way.agency, "https", "PARTNER_CERTIFICATE")
+    if not keys and not certificate:
+        return None
+    try:
+        callers(settings, [way.agency])
+        told = [f"its keys in {keys}: it gets tickets at {token_url(settings)}"] if keys else []
+    except CatalogError as error:
+        return not_done(error, "credentials")
+    told += [f"its certificate in {certificate}"] if certificate else []
+    return Step("credentials", True, f"known by {', and '.join(told)}")
+
+
+def _authority(settings: Settings) -> Path | None:
+    return settings.tls_ca if settings.tls_certificate else make_local_ca(settings.path("tls")).ca
+
+
+def _is_own(settings: Settings) -> bool:
+    """Whether our certificate is one that was made for this machine."""
+    return settings.tls_certificate is None
 
 
 async def _knocked(settings: Settings, port: int, ca: Path | None, *, own: bool = False) -> list[Step]:

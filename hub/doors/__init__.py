@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hub.agency import Agency, Door
+from hub.doors.callers import tokens
 from hub.doors.sinks import Sinks
-from hub.doors.sources import sources, tokens
+from hub.doors.sources import sources
 from hub.errors import CatalogError
 from hub.settings import Settings
 

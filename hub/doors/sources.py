@@ -9,10 +9,11 @@ from pathlib import Path
 
 from hub.agency import Saying
 from hub.catalog import Catalog
+from hub.doors.callers import callers
 from hub.doors.endpoint import MESH, SFTP, Endpoint, mailbox, sftp
 from hub.errors import CatalogError
 from hub.log import note
-from hub.settings import Settings, given
+from hub.settings import Settings
 from hub.transports import Source
 from hub.transports.files import FolderSource
 from hub.transports.https import HttpsSource
@@ -40,12 +41,14 @@ def sources(catalog: Catalog, settings: Settings) -> Mapping[str, Source]:
         port = of.port(settings.mllp_port + index if settings.mllp_port else 0)
         found[f"mllp {agency}/{line}"] = MllpSource(settings.listen_host, port, agency, line, _mllp_tls(of, settings))
     if lines := _lines(catalog, "https"):
+        known = callers(settings, (agency for agency, _ in lines))
         found["https"] = HttpsSource(
             settings.listen_host,
             settings.https_port,
             {f"/{agency}/{line}": saying.format for (agency, line), saying in lines.items()},
-            tokens(settings, [agency for agency, _ in lines]),
-            listening(settings),
+            known.partners,
+            listening(settings, shown=known.certificates),
+            known.granting,
         )
     if fetched := {line: sftp(Endpoint(*line)) for line in _lines(catalog, "sftp") if _is_set(line, "sftp", SFTP)}:
         found["sftp"] = SftpSource(fetched, every=settings.fetch_seconds)
@@ -75,12 +78,12 @@ def _mllp_tls(of: Endpoint, settings: Settings) -> ssl.SSLContext | None:
     return listening(settings, of)
 
 
-def listening(settings: Settings, of: Endpoint | None = None) -> ssl.SSLContext:
-    """To listen with; *of* is the line that may name the authority of its callers."""
+def listening(settings: Settings, of: Endpoint | None = None, shown: str = "") -> ssl.SSLContext:
+    """To listen with; *of* is the line that may name the authority of its callers, *shown* what some of them show."""
     certificate, key = _certificate(settings)
     client_ca = of.path("TLS_CLIENT_CA") if of is not None else None
     try:
-        return server_context(certificate, key, client_ca)
+        return server_context(certificate, key, client_ca, shown)
     except OSError:
         names = ["HUB_TLS_CERTIFICATE", "HUB_TLS_KEY", *([of.variable("TLS_CLIENT_CA")] if of else [])]
         raise CatalogError([f"{', '.join(names)}: not there, not PEM, or not each other's"]) from None
@@ -109,18 +112,3 @@ def _mailboxes(lines: Lines) -> Mapping[Mailbox, Mapping[str, tuple[str, str]]]:
             of.wrong("WORKFLOW", f"{workflow} of the same mailbox is {other}'s already; only one line can take it")
         workflows[workflow] = agency, line
     return boxes
-
-
-def tokens(settings: Settings, agencies: list[str]) -> dict[str, str]:
-    """
-    The bearer token of each agency: from `HUB_<AGENCY>_HTTPS_TOKEN_FILE`, or one made in the state folder.
-
-    A made token is good for work on one machine; a partner's is handed over by a road of its own. While it changes the
-    file holds two, one a line, and both are good.
-    """
-    found = {}
-    for agency in dict.fromkeys(agencies):
-        named = Settings.endpoint(agency, "https", "TOKEN_FILE")
-        path = Path(named) if named else settings.secret(f"{agency}.token")
-        found[agency] = given(path, f"HUB_{agency}_HTTPS_TOKEN_FILE".upper()).decode().strip()
-    return found

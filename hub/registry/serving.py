@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
+from hub.access.front import bearer_of
 from hub.catalog import Catalog
-from hub.doors.sources import listening, tokens
+from hub.doors import tokens
+from hub.doors.sources import listening
 from hub.errors import CatalogError, TransportError
 from hub.log import note
 from hub.registry.desk import Desk, Way
@@ -28,7 +30,8 @@ async def serve(
     """
     Answer until *stop*; *ready* is called with the port.
 
-    Partners are known by the token with which they call the gateway, and callers by *others* before that fails.
+    Partners are known by the token or ticket with which they call the gateway, staff by the identity provider's
+    tokens, and callers by *others* before that fails.
     Raises CatalogError where another registry is named, and TransportError where the port is not to be had.
     """
     if settings.schema_registry_url:
@@ -37,7 +40,7 @@ async def serve(
         known = ByToken(tokens(settings, readers(catalog)))
     except ValueError as error:
         raise CatalogError([f"HUB_<AGENCY>_HTTPS_TOKEN_FILE: {error}"]) from None
-    desk = Desk(catalog, [known, *others])
+    desk = Desk(catalog, [known, bearer_of(settings), *others])
     runner = web.ServerRunner(Server(desk.serve))
     await runner.setup()
     try:

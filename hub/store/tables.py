@@ -163,3 +163,11 @@ inbox = Table(
     Column("created", Moment, nullable=False),
 )
 Index("inbox_created", inbox.c.created)
+
+spent = Table(  # assertions by which agencies proved themselves, each of which counts once
+    "spent",
+    metadata,
+    Column("name", String(32), primary_key=True),  # keyed digest of the agency and its own name for it
+    Column("until", Moment, nullable=False),
+)
+Index("spent_until", spent.c.until)

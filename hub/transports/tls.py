@@ -33,11 +33,12 @@ class LocalCa(NamedTuple):
     client_key: Path
 
 
-def server_context(cert: Path, key: Path, client_ca: Path | None = None) -> ssl.SSLContext:
+def server_context(cert: Path, key: Path, client_ca: Path | None = None, shown: str = "") -> ssl.SSLContext:
     """
     To listen with: TLS 1.2 or newer; with *client_ca*, only for callers who show a certificate of that authority.
 
-    Where *client_ca* is a caller's own certificate, only who holds its key may call.
+    Where *client_ca* is a caller's own certificate, only who holds its key may call. *shown* (PEM) are certificates
+    that callers may show, and need not: whose it is says the connection, and whether one was needed who answers it.
 
     Raises OSError (which ssl.SSLError is) where a file is absent or is not what it should be.
     """
@@ -48,6 +49,10 @@ def server_context(cert: Path, key: Path, client_ca: Path | None = None) -> ssl.
         context.load_verify_locations(client_ca)
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_mode = ssl.CERT_REQUIRED
+    elif shown:
+        context.load_verify_locations(cadata=shown)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
-from hub.transports.problem import problem
+from hub.problem import problem
 
 Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -53,14 +53,24 @@ class Connection(web.RequestHandler):
 class Server(web.Server):
     """A server of such connections, which hands every request to one function."""
 
-    def __init__(self, serve: Serve) -> None:
+    def __init__(self, serve: Serve, make_request: Any = None) -> None:
         self._own_loop = asyncio.get_running_loop()
-        super().__init__(serve)
+        super().__init__(serve, request_factory=make_request)
 
     def __call__(self) -> web.RequestHandler:
         """A connection has come."""
         quiet = {"access_log": None, "logger": _log}  # an access log would name the caller and the path
         return Connection(self, loop=self._own_loop, lingering_time=LINGERS, **quiet)  # type: ignore[arg-type]  # aiohttp documents None
+
+
+class Runner(web.AppRunner):
+    """Runs an application on such connections."""
+
+    __slots__ = ()
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return Server(made.request_handler, made.request_factory)
 
 
 async def whole_body(request: web.BaseRequest) -> bytes:

@@ -30,7 +30,14 @@ class Whole:
     """`hub run` on a Kafka, with partners that listen, and what a test does to them."""
 
     def __init__(
-        self, catalog: Catalog, state: Path, kafka: LocalKafka, https: HttpsPartner, mllp: MllpPartner, door: str
+        self,
+        catalog: Catalog,
+        state: Path,
+        kafka: LocalKafka,
+        https: HttpsPartner,
+        mllp: MllpPartner,
+        door: str,
+        **given: str,
     ) -> None:
         self.catalog = catalog
         self.kafka = kafka
@@ -48,6 +55,7 @@ class Whole:
             HUB_SOCIAL_WORKER_CPIS_ACCESS_NOTICE_URL=f"{https.url}/social_worker/{{address}}",
             HUB_SOCIAL_CARE_NHS_NUMBER_CHANGE_URL=f"{https.url}/social_care/numbers",
             HUB_CPIS_CPIS_FLAG_DOOR="files",
+            **given,
         )
         self.settings = self.hub.settings
         self.seconds_to_ready = 0.0

@@ -39,6 +39,7 @@ from hub.transports.tls import client_context
 from tests.conftest import ROOT
 from tests.flow.partners import MllpPartner
 from tests.hub.authority import Authority
+from tests.hub.provider import Signer, write_keys
 
 HOSPITAL, ALERT = "great_western_hospital", "hospital_alert"
 FHIR, HL7 = Door(format="fhir", by="https"), Door(format="hl7", by="mllp")
@@ -458,6 +459,31 @@ def test_what_an_agency_says_is_told_with_where_to_send_it(catalog, settings):
         assert not [step for step in found[name] if step.ok is False], found[name]
     assert failed(found["changed"]).code == "https.401"
     assert tokens(settings, ["mash_front_door"])["mash_front_door"] not in str(found)
+
+
+def test_an_agency_that_signs_is_told_where_it_gets_its_tickets(catalog, settings, monkeypatch, tmp_path):
+    """No token is made for it; and keys that are none are told by their variable."""
+    keys = write_keys(tmp_path / "keys.json", Signer("ES256", "one"))
+    monkeypatch.setenv("HUB_MASH_FRONT_DOOR_HTTPS_JWKS_FILE", str(keys))
+    settings = settings.model_copy(update={"https_url": "https://hub.example"})
+    (way,) = connecting.ways(catalog.agencies["mash_front_door"], "referrals", lambda a, s: a.hears[s].doors[0])
+
+    async def told() -> list[Step]:
+        source = sources(catalog, settings)["https"]
+        await source.start(lambda *_: None)  # type: ignore[arg-type,return-value]
+        announce(settings, "gateway", ports={"https": source.port})  # type: ignore[attr-defined]
+        try:
+            return await listening.tried_line(catalog, settings, way)
+        finally:
+            await source.stop()
+
+    steps = asyncio.run(told())
+    assert "https://hub.example/oauth2/token" in steps[1].found
+    assert not [step for step in steps if step.ok is False], steps
+    assert not settings.path("secrets", "mash_front_door.token").exists()
+    keys.write_text("{}")
+    announce(settings, "gateway", ports={"https": 1})
+    assert "HUB_MASH_FRONT_DOOR_HTTPS_JWKS_FILE" in str(asyncio.run(listening.tried_line(catalog, settings, way)))
 
 
 def test_a_gateway_that_does_not_run_is_told_with_how_to_start_it(catalog, settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from ssl import PEM_FOOTER, PEM_HEADER
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from hub.agency import Agency, Door, Saying
 from hub.doors import Sinks, door_for, first_number, sources, tokens
+from hub.doors.callers import callers, token_url
 from hub.errors import CatalogError
 from hub.settings import Settings
 from hub.transports.files import FolderSink
@@ -19,6 +21,7 @@ from hub.transports.mesh import MeshSink
 from hub.transports.mllp import MllpSink
 from hub.transports.sftp import SftpSink, SftpSource
 from hub.transports.tls import make_local_ca
+from tests.hub.provider import Signer, write_keys
 
 HOSPITAL = "HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT"
 ADT = "HUB_GREAT_WESTERN_HOSPITAL_ADT"
@@ -117,6 +120,40 @@ def test_every_agency_has_a_token_of_its_own(settings, monkeypatch, tmp_path):
     assert all(re.fullmatch(r"[0-9a-f]{64}", found[one]) for one in ("schools", "social_care"))
     assert found["schools"] != found["social_care"]
     assert found == tokens(settings, ["chis", "schools", "social_care"])
+
+
+def test_what_an_agency_shows_to_the_gateway_is_what_is_said_of_it(settings, monkeypatch, tmp_path):
+    """Keys, a certificate, a token, or several; a token is made only for one of whom nothing is said."""
+    pki = make_local_ca(tmp_path / "pki")
+    keys = write_keys(tmp_path / "keys.json", Signer("ES256", "one"), Signer("RS256", "two"))
+    monkeypatch.setenv("HUB_CHIS_HTTPS_JWKS_FILE", str(keys))
+    monkeypatch.setenv("HUB_SCHOOLS_HTTPS_PARTNER_CERTIFICATE", str(pki.client_cert))
+    agencies = ["chis", "schools", "social_care"]
+    with pytest.raises(CatalogError, match=r"^HUB_HTTPS_URL "):
+        callers(settings, agencies)
+    settings = settings.model_copy(update={"https_url": "https://hub.example/"})
+
+    known = callers(settings, agencies)
+
+    assert known.partners.agencies == set(agencies)
+    assert known.granting is not None
+    assert known.certificates.strip() == pki.client_cert.read_text().strip()
+    assert sorted(path.name for path in settings.path("secrets").iterdir()) == ["hub.key", "social_care.token"]
+    assert token_url(settings) == "https://hub.example/oauth2/token"
+    assert callers(settings, ["social_care"]).granting is None
+
+
+@pytest.mark.parametrize("what", ["JWKS_FILE", "PARTNER_CERTIFICATE"])
+@pytest.mark.parametrize("content", [None, "", "nonsense", f"{PEM_HEADER}\nAAAA\n{PEM_FOOTER}\n"])
+def test_keys_and_certificates_that_are_none_are_told_by_their_variable(what, content, settings, monkeypatch, tmp_path):
+    """Before the gateway listens: an agency is never let in by less than was said."""
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    monkeypatch.setenv(f"HUB_CHIS_HTTPS_{what}", str(path))
+
+    with pytest.raises(CatalogError, match=f"^HUB_CHIS_HTTPS_{what}: "):
+        callers(settings, ["chis"])
 
 
 def test_every_line_has_a_road_that_is_listened_on(catalog, settings, monkeypatch):

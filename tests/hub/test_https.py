@@ -21,14 +21,16 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
+from hub.access.partners import Partners
 from hub.catalog import Catalog
 from hub.errors import Refused, TransportError
 from hub.formats import fhir
 from hub.intake import Intake
 from hub.keys import Keys
 from hub.store.inbox import Inbox
-from hub.transports import Answer, Delivery, https
-from hub.transports.https import HttpsSink, HttpsSource
+from hub.transports import Answer, Delivery
+from hub.transports.https import HttpsSink, HttpsSource, server
+from hub.transports.https import outcome as outcome_
 from hub.transports.memory import MemoryLog
 from hub.transports.tls import LocalCa, client_context, make_local_ca, server_context
 
@@ -67,7 +69,7 @@ class Receiver:
 @asynccontextmanager
 async def listening(pki: LocalCa, receiver: Any) -> AsyncIterator[tuple[HttpsSource, aiohttp.ClientSession]]:
     context = server_context(pki.server_cert, pki.server_key)
-    source = HttpsSource("127.0.0.1", 0, LINES, {"police": POLICE, "mash": MASH}, context)  # type: ignore[arg-type]
+    source = HttpsSource("127.0.0.1", 0, LINES, Partners({"police": POLICE, "mash": MASH}), context)  # type: ignore[arg-type]
     await source.start(receiver)
     connector = aiohttp.TCPConnector(ssl=client_context(pki.ca))
     try:
@@ -169,7 +171,7 @@ def test_a_megabyte_is_taken_and_a_byte_more_is_not(pki: LocalCa) -> None:
         for start in range(0, size, 65536):
             yield b"x" * min(65536, size - start)
 
-    most = https.LARGEST_BODY
+    most = server.LARGEST_BODY
     for body, expected in (
         (io.BytesIO(b"x" * most), 200),
         (io.BytesIO(b"x" * (most + 1)), 413),
@@ -239,14 +241,14 @@ def test_what_was_received_is_answered_before_a_stop(pki: LocalCa) -> None:
 
 def test_a_full_house_says_come_back(pki: LocalCa, monkeypatch: pytest.MonkeyPatch) -> None:
     """More at once than can be held in memory are asked to send again."""
-    monkeypatch.setattr(https, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(server, "MOST_AT_ONCE", 0)
     status, headers, body = post(pki, Receiver())
     assert (status, body["code"], "Retry-After" in headers) == (503, "busy", True)
 
 
 def test_a_body_that_never_ends_is_given_up(pki: LocalCa, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender cannot hold a place by sending nothing."""
-    monkeypatch.setattr(https, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(server, "BODY_SECONDS", 0.05)
 
     async def go() -> bytes:
         async with listening(pki, Receiver()) as (source, _):
@@ -331,13 +333,12 @@ def test_plain_text_and_old_tls_are_not_spoken(pki: LocalCa) -> None:
     assert client_context(pki.ca).check_hostname
 
 
-def test_short_and_shared_tokens_are_not_accepted(pki: LocalCa) -> None:
+def test_short_and_shared_tokens_are_not_accepted() -> None:
     """A token that can be guessed, or that two agencies hold, proves nothing."""
-    context = server_context(pki.server_cert, pki.server_key)
     shared = {"police": POLICE, "mash": f"{MASH}\n{POLICE}"}
     for tokens in ({"police": "short"}, {"police": POLICE, "mash": POLICE}, shared, {"police": "\n"}):
         with pytest.raises(ValueError, match="token"):
-            HttpsSource("127.0.0.1", 0, {}, tokens, context)
+            Partners(tokens)
 
 
 def test_a_token_changes_without_a_gap(pki: LocalCa) -> None:
@@ -346,7 +347,7 @@ def test_a_token_changes_without_a_gap(pki: LocalCa) -> None:
 
     async def go() -> list[tuple[str, int]]:
         context = server_context(pki.server_cert, pki.server_key)
-        source = HttpsSource("127.0.0.1", 0, LINES, {"police": f"{old}\n{new}", "mash": MASH}, context)  # type: ignore[arg-type]
+        source = HttpsSource("127.0.0.1", 0, LINES, Partners({"police": f"{old}\n{new}", "mash": MASH}), context)  # type: ignore[arg-type]
         await source.start(Receiver())
         connector = aiohttp.TCPConnector(ssl=client_context(pki.ca))
         found = []
@@ -460,7 +461,7 @@ def test_what_will_not_pass_is_refused(pki: LocalCa, status: int) -> None:
         (b'{"resourceType": "Bundle"}', "200"),
         (outcome("information", "informational"), "200"),
         (outcome("warning", "value"), "200"),
-        (b"x" * (https.LARGEST_ANSWER + 1), TransportError),
+        (b"x" * (outcome_.LARGEST_ANSWER + 1), TransportError),
         (outcome("error", "value"), Refused),
         (outcome("fatal", "security"), Refused),
         (outcome("error", "exception"), Refused),
@@ -693,7 +694,7 @@ def test_a_fhir_message_is_answered_by_a_fhir_message(pki: LocalCa, path: str) -
         (None, {"path": "/police/notices/$process-message"}, 404, "no-such-line", "not-found"),
         (None, {"method": "PUT"}, 405, "method", "not-supported"),
         (None, {"headers": {"Content-Type": "text/csv"}}, 415, "media-type", "not-supported"),
-        (None, {"data": io.BytesIO(b"x" * (https.LARGEST_BODY + 1))}, 413, "too-large", "too-long"),
+        (None, {"data": io.BytesIO(b"x" * (server.LARGEST_BODY + 1))}, 413, "too-large", "too-long"),
     ],
 )
 def test_a_refusal_of_fhir_is_an_operation_outcome(
@@ -754,7 +755,7 @@ def test_both_ends_of_our_own_speak_fhir_to_each_other(pki: LocalCa, catalog: Ca
         said = []
         lines: dict[str, Any] = {"/great_western_hospital/encounters": "fhir"}
         context = server_context(pki.server_cert, pki.server_key)
-        source = HttpsSource("127.0.0.1", 0, lines, {"great_western_hospital": POLICE}, context)
+        source = HttpsSource("127.0.0.1", 0, lines, Partners({"great_western_hospital": POLICE}), context)
         await source.start(intake.receive)
         url = f"https://localhost:{source.port}/great_western_hospital/encounters/$process-message"
         sink = HttpsSink(url, POLICE, client_context(pki.ca))

@@ -1,4 +1,4 @@
-"""Problems: what a sender by HTTP is answered, as RFC 9457 or FHIR has it: codes, places, what to do, never content."""
+"""Problems: what whoever calls by HTTP is answered, as RFC 9457 has it: codes, places, what to do, never content."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 
-from hub.formats import fhir_answer
 from hub.log import note
-from hub.transports import Answer
 
 RETRY_AFTER: Final = 5  # seconds
-FHIR_JSON: Final = "application/fhir+json"
+SAID: Final = web.ResponseKey("problem", tuple)
+"""Status, code, place, mend and detail of an answer that is a problem, for whoever says it in another form."""
 
-_SAID: Final = web.ResponseKey("problem", tuple)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+_Answer = TypeVar("_Answer", bound=web.StreamResponse)
 
 _DETAILS: Final = {
     400: "The message could not be read; it is kept for a person to look at",
@@ -38,32 +37,6 @@ _DETAILS: Final = {
 }
 
 
-def answered(answer: Answer) -> web.Response:
-    """200 where all was accepted, else 422, or 400 for what could not be read; with the counts of what came of it."""
-    counts = {"events": answer.events, "set_aside": answer.set_aside}
-    if answer.accepted:
-        return web.json_response({"status": "accepted", **counts})
-    status = 422 if answer.readable else 400
-    return problem(status, answer.code, answer.place, answer.mend, counts={**counts, "refused": answer.refused})
-
-
-def answered_in_fhir(answer: Answer, body: bytes, line: str) -> web.Response:
-    """The same to a sender that speaks FHIR: a message bundle whose response is ok, else a problem to be told so."""
-    if not answer.accepted:
-        return answered(answer)
-    said = f"accepted: {answer.events} events, {answer.set_aside} set aside"
-    told = fhir_answer.accepted(body, line, datetime.now(UTC), said)
-    return web.Response(body=told, content_type=FHIR_JSON)
-
-
-def in_fhir(response: web.Response) -> web.Response:
-    """*response*, of the same status and headers, with an OperationOutcome in place of a problem document."""
-    if (said := response.get(_SAID)) is not None:
-        response.body = fhir_answer.refused(*said)
-        response.content_type = FHIR_JSON
-    return response
-
-
 def problem(
     status: int,
     code: str,
@@ -76,7 +49,7 @@ def problem(
 ) -> web.Response:
     """A problem of *status*: a closed *code*, where, and what to do about it."""
     said = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    why = {"detail": detail or _DETAILS[status], "code": code}
+    why = {"detail": detail or _DETAILS.get(status, HTTPStatus(status).phrase), "code": code}
     told = {name: value for name, value in (("place", place), ("mend", mend)) if value}
     extra = {"WWW-Authenticate": 'Bearer realm="sharing hub"'} if status == 401 else {}
     response = web.json_response(
@@ -85,7 +58,7 @@ def problem(
         content_type="application/problem+json",
         headers={**extra, **(headers or {})},
     )
-    response[_SAID] = (status, code, place, mend, why["detail"])
+    response[SAID] = (status, code, place, mend, why["detail"])
     return response
 
 
@@ -99,17 +72,19 @@ def later(code: str) -> web.Response:
     return problem(503, code, mend="send it again, with the same id", headers={"Retry-After": str(RETRY_AFTER)})
 
 
-async def named(request: web.BaseRequest, serve: Callable[[web.BaseRequest], Awaitable[web.Response]]) -> web.Response:
+async def named(
+    request: web.BaseRequest, serve: Callable[[web.BaseRequest], Awaitable[_Answer]]
+) -> _Answer | web.Response:
     """The answer of *serve*, which names its request; an error that nobody foresaw is told by its kind alone."""
-    shown = request.headers.get("X-Request-ID", "")
-    request_id = shown if _REQUEST_ID.fullmatch(shown) else str(uuid.uuid4())
+    response: _Answer | web.Response
     try:
         response = await serve(request)
     except Exception as error:  # noqa: BLE001  whatever it is, the sender must hear that nothing is certain
         note("https", "failed", level=logging.ERROR, kind=type(error).__name__)
         response = problem(500, "error", mend="send it again, with the same id")
-    response.headers["X-Request-ID"] = request_id
-    response.headers["Cache-Control"] = "no-store"
+    shown = request.headers.get("X-Request-ID", "")
+    response.headers["X-Request-ID"] = shown if _REQUEST_ID.fullmatch(shown) else str(uuid.uuid4())
+    response.headers.setdefault("Cache-Control", "no-store")
     trace = request.headers.get("traceparent", "")
     if _TRACEPARENT.fullmatch(trace):
         response.headers["traceparent"] = trace
