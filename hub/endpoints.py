@@ -37,7 +37,7 @@ WORDS: tuple[Word, ...] = (
     Word("TOKEN_FILE", "File with the bearer token that the partner gave us.", ("stream",), "https"),
     Word("TOKEN_FILE", "File with the bearer token by which the partner calls us; two lines while it changes.",
          ("caller",), "https"),
-    Word("JWKS_FILE", "JWKS file with the public keys by which the partner signs for short tokens; two while it changes.",
+    Word("JWKS_FILE", "JWKS file with the keys by which the partner signs for short tokens; two while it changes.",
          ("caller",), "https"),
     Word("PARTNER_CERTIFICATE", "PEM certificate with which the partner connects.", ("caller",), "https"),
     Word("TOKEN_URL", "In place of TOKEN_FILE: the partner's token endpoint, for short tokens.", ("stream",), "https"),
