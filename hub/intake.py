@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from weakref import WeakValueDictionary
 
+from hub import intake_counts, spans
 from hub.catalog import Catalog
 from hub.envelope import Record
 from hub.identity.index import News
@@ -121,6 +122,7 @@ class Intake:
             before = await asyncio.to_thread(self._inbox.recall, agency, line.name, name, content)
         if before is not None and before.same:
             note("gateway", "the same message again", agency=agency, line=line.name)
+            intake_counts.again(line)
             return Answer(**json.loads(before.answer))
         closed = await self._wall() if self._wall is not None else ()
         if before is not None:
@@ -136,10 +138,12 @@ class Intake:
             )
             if records := self._records(line, fault, now, _sent(name, content, [fault])):
                 await self._commit(records)
+            intake_counts.took_in(line, [fault], answer_of([fault]))
             return answer_of([fault])
         outcomes, records, news = await asyncio.to_thread(self._understood, line, data, (name, content), now, closed)
         if records:
             await self._commit(records)
+            spans.took_in(line, records, now)
         if self._registry is not None and news:
             await asyncio.to_thread(self._registry.keep, news)
         answer = answer_of(outcomes)
@@ -147,6 +151,7 @@ class Intake:
             told = json.dumps(answer._asdict())
             await asyncio.to_thread(self._inbox.remember, agency, line.name, name, content, told, now=now)
         _note(line, outcomes, answer)
+        intake_counts.took_in(line, outcomes, answer)
         return answer
 
     def _sifted(self, line: Line, refusal: Refusal, now: datetime, closed: Collection[Identifier]) -> Outcome:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from hub import readiness
 from hub.errors import TransportError
 from hub.log import note
 from hub.patience import backoff
@@ -47,10 +48,11 @@ def _await_end(call: Callable[[], object]) -> None:
 
 def announce(settings: Settings, process: str, **said: object) -> None:
     """Say in the state folder that *process* is ready, with its ports; `hub run` and the demo wait for it."""
+    readiness.OWN.has("start")
     path = settings.path("run", f"{process}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps({"pid": os.getpid(), **said}), encoding="utf-8")
+    part.write_text(json.dumps({"pid": os.getpid(), **readiness.OWN.announced, **said}), encoding="utf-8")
     part.replace(path)
 
 

@@ -86,10 +86,14 @@ def _all(settings: Settings) -> None:
 
 
 def _one(process: str, settings: Settings, lane: str | None) -> None:
-    from hub import cluster  # noqa: PLC0415
+    from hub import cluster, health, labels, tracing  # noqa: PLC0415
     from hub.supervise import announce, on_stop  # noqa: PLC0415
 
     loaded, bootstrap = sound(), bootstrap_of(settings)
+    name = f"{process}.{lane}" if lane else process
+    if name in labels.PROCESSES:  # else it only supervises
+        health.serve(settings, name, loaded)
+        tracing.start(name, settings.otlp_endpoint, settings.trace_share)
     cluster.prepare(loaded, settings, bootstrap)
     if process == "relay":
         from hub.relaying import relay  # noqa: PLC0415
@@ -97,16 +101,20 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
         relay(loaded, settings, bootstrap, (lane,) if lane else cluster.LANES)
         return
     if process == "canaries":
+        from hub import comparing  # noqa: PLC0415
         from hub.canary.rounds import serve as watch_canaries  # noqa: PLC0415
 
         ended = threading.Event()
         on_stop(ended.set)
+        compared = (loaded, settings, bootstrap, ended)
+        threading.Thread(target=comparing.serve, args=compared, name="comparing", daemon=True).start()
         watch_canaries(loaded, settings, bootstrap, stop=ended, ready=lambda: announce(settings, "canaries"))
         return
 
     async def serve() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         on_stop(lambda: loop.call_soon_threadsafe(stop.set))
+        beating = asyncio.create_task(health.beating())
         if process == "gateway":
             from hub import gateway  # noqa: PLC0415
 
@@ -120,9 +128,14 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
                 ready=lambda: announce(settings, "watches"), replication=settings.replication, kafka=settings.kafka(),
             )  # fmt: skip
         else:
-            from hub import delivering  # noqa: PLC0415
+            from hub import delivering, doors, doorstep  # noqa: PLC0415
 
-            await delivering.serve(loaded, settings, bootstrap, stop=stop, ready=lambda: announce(settings, "couriers"))
+            every = settings.door_check_seconds
+            await delivering.serve(
+                loaded, settings, bootstrap, stop=stop, ready=lambda: announce(settings, "couriers"),
+                beside=lambda now: doorstep.trying(now, doors.Sinks(settings), doors.door_for, seconds=every),
+            )  # fmt: skip
+        beating.cancel()
 
     asyncio.run(serve())
 
