@@ -109,11 +109,15 @@ def serve(settings: Settings, process: str, catalog: Catalog) -> Health:
     metrics.close(closed_sets(catalog))
     readiness.OWN.lacks("start", "it is starting")
     families.READY.of(process=process).set_function(lambda: float(not readiness.OWN.missing()))
-    first = settings.health_port
-    health = Health(settings.health_host, first + PROCESSES.index(process) if first else 0)
+    health = Health(settings.health_host, port_of(settings, process))
     readiness.OWN.announced["health"] = health.port
     note(process.partition(".")[0], "answers /metrics, /livez and /readyz", process=process, port=health.port)
     return health
+
+
+def port_of(settings: Settings, process: str) -> int:
+    """The port on which *process* answers; 0 for a free one. Those of one machine do not meet."""
+    return settings.health_port + PROCESSES.index(process) if settings.health_port else 0
 
 
 async def beating() -> None:

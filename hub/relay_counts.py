@@ -39,6 +39,8 @@ def in_force(catalog: Catalog) -> None:
     for key, policy in catalog.policies.items():
         if catalog.agencies[key].status != "trial":
             families.POLICY.of(agency=key, version=policy.version).set(1)
+            for stream in policy.hears:  # told as none from the start, so that the first one is seen as a rise
+                families.NOT_PERMITTED.of(agency=key, stream=stream)
 
 
 def committed(lane: str, events: int, seconds: float, counts: Counts) -> None:

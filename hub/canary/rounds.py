@@ -10,11 +10,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from itertools import product
+from typing import Self, get_args
 
 from hub import readiness
 from hub.canary.alarm import Alarm, Kind, Tally
-from hub.canary.hatching import Canary, hatch
+from hub.canary.hatching import Canary, hatch, hearers
 from hub.canary.lookout import Lookout
 from hub.canary.reading import is_marked
 from hub.canary.tokens import Tokens
@@ -155,6 +156,7 @@ def serve(
         note("canaries", "switched off: HUB_CANARY_SECONDS is 0")
         stop.wait()
         return
+    _expect(catalog)
     watch, renewal = _Watch(settings, stop), Renewal(catalog)
     current = [catalog]
     while not stop.is_set():
@@ -207,6 +209,13 @@ class _Watch:
             agency = alarm.agency if alarm.agency in closed("agency") else ""  # "a watch" is none
             families.ALARMS.of(kind=alarm.kind, agency=agency, stream=alarm.stream).inc()
         alarmed(alarms)
+
+
+def _expect(catalog: Catalog) -> None:
+    """Tell each alarm that there can be as none from the start, so that the first one is seen as a rise."""
+    for stream in catalog.streams.values():
+        for agency, kind in product(hearers(catalog, stream), get_args(Kind)):
+            families.ALARMS.of(kind=kind, agency=agency, stream=stream.name)
 
 
 def _count(found: Round, now: datetime) -> None:

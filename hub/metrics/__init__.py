@@ -19,7 +19,19 @@ from prometheus_client import (
     generate_latest,
 )
 
-__all__ = ["CONTENT_TYPE", "FAMILIES", "REGISTRY", "Child", "Family", "close", "closed", "exposed", "folded", "reset"]
+__all__ = [
+    "CONTENT_TYPE",
+    "FAMILIES",
+    "OTHER",
+    "REGISTRY",
+    "Child",
+    "Family",
+    "close",
+    "closed",
+    "exposed",
+    "folded",
+    "reset",
+]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus' text format, which every version of it reads."""
