@@ -12,7 +12,7 @@ from hub.doors import sources
 from hub.following import Following
 from hub.identity.registry import Registry
 from hub.intake import Intake
-from hub.intake_counts import answered
+from hub.intake_counts import answered, expected
 from hub.log import note
 from hub.settings import Settings
 from hub.store import engine
@@ -44,6 +44,7 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     registry = Registry(keys, index)
     intake = Intake(catalog, keys, committer.commit, inbox, wall=Together(wall), registry=registry)
     roads = sources(catalog, settings)
+    expected(catalog)
     try:
         for road in roads.values():
             await road.start(answered(intake.receive))

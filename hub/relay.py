@@ -101,7 +101,7 @@ class Relay:
         """Decide by the policies of *catalog* from the next event on; raises CatalogError where they cannot be used."""
         ours = [stream for stream in catalog.streams.values() if stream.lane == self._lane]
         self._desks = {one.topic: Desk(catalog, one, self._keys, traced=tracing.on()) for one in ours}
-        relay_counts.in_force(catalog)
+        relay_counts.in_force(catalog, self._lane)
 
     def run(
         self,

@@ -30,11 +30,12 @@ def counted(receipts: Sequence[Receipt], aside: Sequence[str]) -> Counts:
     return Counts([(outcomes[identity], count) for identity, count in alike.items()], aside)
 
 
-def in_force(catalog: Catalog) -> None:
-    """Say by which policies is decided from now on."""
+def in_force(catalog: Catalog, lane: str) -> None:
+    """Say by which policies *lane* decides from now on."""
     if not closed("process"):
         return  # nothing is counted here
     close(closed_sets(catalog))
+    families.GIVEN_UP.of(lane=lane)
     families.POLICY.forget()
     for key, policy in catalog.policies.items():
         if catalog.agencies[key].status != "trial":
