@@ -1,4 +1,4 @@
-"""Alerts, dashboards and runbook agree with what the hub tells: no expression that nothing feeds, no page for nothing."""
+"""Alerts, dashboards and runbook agree with what the hub tells: no expression that nothing feeds, no needless page."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_a_page_says_what_it_means_what_to_look_at_and_what_to_do(page: str):
 def exists(words: list[str]) -> bool:
     """Whether *words* are a command of the hub's, with options that it has."""
     command: click.Command = main
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and (words or not command.invoke_without_command):
         found = command.commands.get(words[0]) if words else None
         if found is None:
             return False
