@@ -20,6 +20,7 @@ from hub.transports import Sink
 SinkFor = Callable[[Agency, str, Door], Sink]
 DoorFor = Callable[[Agency, str], Door]
 TRY_SECONDS = 60.0
+FIRST_SECONDS = 15.0
 _REFUSALS = (HubError, ValueError, OSError, TimeoutError)
 
 
@@ -35,7 +36,12 @@ def doors(catalog: Catalog, door_for: DoorFor, lane: str = "") -> Iterator[tuple
 
 
 async def trying(catalog: Catalog, sink_for: SinkFor, door_for: DoorFor, *, seconds: float, lane: str = "") -> None:
-    """Try each door every *seconds*, one after the other, until cancelled; 0 tries none."""
+    """
+    Try each door every *seconds*, one after the other, until cancelled; 0 tries none.
+
+    The first time comes a little after the start: what waits to be delivered goes first.
+    """
+    await asyncio.sleep(min(FIRST_SECONDS, seconds))
     while seconds > 0:
         began = time.monotonic()
         for agency, stream, door in doors(catalog, door_for, lane):

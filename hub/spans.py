@@ -33,23 +33,16 @@ def took_in(line: Line, records: Sequence[Record], since: datetime) -> None:
 
 
 def decided(stream: Stream, record: Record, receipts: Sequence[Receipt], began: int) -> list[Span]:
-    """The relay's: one for each agency that could hear of *record*, to be sent once the decision is committed."""
+    """The relay's, and beneath it one for each agency that could hear of *record*; sent once that is committed."""
     ids = _ids(record)
     if ids is None:
         return []
-    trace, parent = ids
-    return [
-        Span(
-            "relay",
-            trace,
-            one.message[:16] or os.urandom(8).hex(),
-            parent,
-            began,
-            began,
-            {"agency": one.agency, "stream": stream.name, "verdict": one.verdict, "rule": one.rule.partition(".")[0]},
-        )
-        for one in receipts
-    ]
+    (trace, parent), own = ids, os.urandom(8).hex()
+    spans = [Span("relay", trace, own, parent, began, began, {"stream": stream.name, "count": len(receipts)})]
+    for one in receipts:
+        said = {"agency": one.agency, "stream": stream.name, "verdict": one.verdict, "rule": one.rule.partition(".")[0]}
+        spans.append(Span("decision", trace, one.message[:16] or os.urandom(8).hex(), own, began, began, said))
+    return spans
 
 
 def committed(spans: Sequence[Span]) -> None:
