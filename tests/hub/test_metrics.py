@@ -33,7 +33,7 @@ def counting() -> Iterator[None]:
 def asked(port: int, path: str) -> tuple[int, str]:
     """Status and body of one request."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:  # noqa: S310  our own port
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
