@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -17,7 +16,12 @@ from hub.ops.picture import Condition, Picture
 FRESH_SECONDS = 30.0
 """How old a picture may be: fifteen looks that failed; after that only its age is told, and nothing else of it."""
 WORST: tuple[Condition, ...] = ("stopped", "stalled", "slow", "silent", "unknown", "ok")
-_CODE = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*", re.ASCII)
+TROUBLES = frozenset({
+    "deadline.unknown", "delivery.overdue", "delivery.due-soon", "delivery.parked", "delivery.unanswered",
+    "group.stopped", "group.stalled", "group.slow", "group.silent", "group.missed", "transaction.open",
+    "process.not-ready", "quarantine.waiting", "canary.alarm",
+})  # fmt: skip
+"""The codes of the troubles that ops can tell of; each has its page in deploy/runbook."""
 
 
 class Gauge(NamedTuple):
@@ -99,7 +103,8 @@ def rows(picture: Picture, now: datetime) -> Iterator[Row]:
     yield from _deliveries(picture, now)
     kept: dict[tuple[str, ...], tuple[int, datetime]] = {}
     for item in picture.quarantined:
-        labels = (_one("agency", item.agency), metrics.folded("code", item.code))
+        agency = item.agency if item.agency in metrics.closed("agency") else ""  # the relay's own, the watches'
+        labels = (agency, metrics.folded("code", item.code))
         before, since = kept.get(labels, (0, now))
         kept[labels] = (before + item.count, min(since, item.oldest))
     for labels, (items, since) in kept.items():
@@ -110,7 +115,7 @@ def rows(picture: Picture, now: datetime) -> Iterator[Row]:
             yield "hub_process_ready", process.ready, (process.name,)
     troubles: dict[tuple[str, ...], int] = {}
     for one in picture.troubles:
-        code = one.code if _CODE.fullmatch(one.code) else metrics.OTHER
+        code = one.code if one.code in TROUBLES else metrics.OTHER
         key = (one.severity, code, _one("agency", one.agency), _one("stream", one.stream))
         troubles[key] = troubles.get(key, 0) + 1
     for which, count in troubles.items():

@@ -107,13 +107,13 @@ def test_quarantine_processes_and_troubles_are_told():
             Quarantined(agency="schools", code="csv.column-missing", count=2, oldest=NOW - FOUR_MINUTES),
             Quarantined(agency="schools", code="hl7.what a sender named", count=1, oldest=NOW),
         ),
-        troubles=(Trouble(severity="trouble", code="reader-stopped", sentence="", agency="wiltshire_police"),),
+        troubles=(Trouble(severity="trouble", code="group.stopped", sentence="", agency="wiltshire_police"),),
     )
     found = told(picture)
     assert found["hub_process_ready{relay.urgent}"] == 0
     assert found["hub_quarantine_items{schools,csv.column-missing}"] == 2
     assert found["hub_quarantine_items{schools,hl7.other}"] == 1
-    assert found["hub_troubles{wiltshire_police,reader-stopped,trouble,}"] == 1
+    assert found["hub_troubles{wiltshire_police,group.stopped,trouble,}"] == 1
 
 
 def test_an_agency_that_there_is_not_is_a_mistake_in_the_code():

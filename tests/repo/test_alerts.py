@@ -20,7 +20,7 @@ from hub.cli import main
 from hub.health import port_of
 from hub.labels import PROCESSES
 from hub.metrics import families
-from hub.ops.exposition import GAUGES
+from hub.ops.exposition import GAUGES, TROUBLES, WORST
 from hub.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,8 @@ RULES = [
     for rule in group["rules"]
 ]
 DASHBOARDS = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in GRAFANA.glob("dashboards/*.json")}
-PAGES = {path.stem for path in RUNBOOK.glob("*.md")} - {"README"}
+PAGES = {path.stem for path in RUNBOOK.glob("*.*.md")}
+"""The pages of codes, which have two words; the others are guides to work that no alert asks for."""
 PROMTOOL = shutil.which("promtool")
 FIRST_PORT = 9470  # HUB_HEALTH_PORT where Prometheus looks
 
@@ -88,16 +89,16 @@ def expressions() -> list[tuple[str, str]]:
     return alerts + panels
 
 
-def trouble_codes() -> set[str]:
-    """The codes of the troubles that ops can tell of, as the source writes them."""
-    calls = [
-        node
+def said_by_ops() -> set[str]:
+    """Every code that the source of ops writes out, of a trouble or for one."""
+    kinds = "|".join(sorted({code.partition(".")[0] for code in TROUBLES}))
+    texts = [
+        node.value
         for path in (ROOT / "hub" / "ops").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Trouble"
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
-    codes = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "code"]
-    return {code.value for code in codes if isinstance(code, ast.Constant) and isinstance(code.value, str)}
+    return {text for text in texts if re.fullmatch(rf"(?:{kinds})\.[a-z]+(?:-[a-z]+)*", text)}
 
 
 def test_what_is_looked_at_is_there():
@@ -147,8 +148,17 @@ def test_an_alert_has_a_page_a_sentence_and_a_severity(rule: dict[str, Any]):
 
 
 def test_every_page_has_an_alert_or_a_trouble_and_every_trouble_a_page():
-    asked_for = {rule["labels"]["page"] for rule in RULES} | trouble_codes()
-    assert asked_for == PAGES
+    assert {rule["labels"]["page"] for rule in RULES} | TROUBLES == PAGES
+
+
+def test_every_trouble_that_ops_can_tell_of_is_listed():
+    assert said_by_ops() <= TROUBLES
+
+
+def test_the_pages_are_there_in_the_words_of_conditions():
+    """A group's trouble has its condition's name."""
+    told = {f"group.{condition}" for condition in WORST if condition not in ("ok", "unknown")}
+    assert told <= TROUBLES
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))
