@@ -107,9 +107,9 @@ def rows(picture: Picture, now: datetime) -> Iterator[Row]:
         labels = (agency, metrics.folded("code", item.code))
         before, since = kept.get(labels, (0, now))
         kept[labels] = (before + item.count, min(since, item.oldest))
-    for labels, (items, since) in kept.items():
-        yield "hub_quarantine_items", items, labels
-        yield "hub_quarantine_oldest_age_seconds", (now - since).total_seconds(), labels
+    for where, (items, since) in kept.items():
+        yield "hub_quarantine_items", items, where
+        yield "hub_quarantine_oldest_age_seconds", (now - since).total_seconds(), where
     for process in picture.processes:
         if process.name in metrics.closed("process"):
             yield "hub_process_ready", process.ready, (process.name,)
