@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 
+from hub import readiness
 from hub.catalog import Catalog
+from hub.errors import HubError
 from hub.inbound import Line, Outcome, Queried, Refusal
 from hub.metrics import families, folded
 from hub.transports import Answer, Receive
@@ -29,6 +31,10 @@ def answered(receive: Receive) -> Receive:
         try:
             answer = await receive(agency, line, data)
             outcome = "accepted" if answer.accepted else "refused"
+            readiness.OWN.has("commit")
+        except HubError:
+            readiness.OWN.lacks("commit", "the last message could not be committed, and its sender was not answered")
+            raise
         finally:
             families.MESSAGES.of(agency=agency, line=line, outcome=outcome).inc()
             families.ANSWER.of(agency=agency, line=line).observe(time.perf_counter() - began)

@@ -106,7 +106,12 @@ class Settings(BaseSettings):
         str, Field(description="Where traces go by OTLP over HTTP, such as http://127.0.0.1:4318; empty for nowhere.")
     ] = ""
     trace_share: Annotated[
-        float, Field(ge=0, le=1, description="Which share of all messages is traced, where traces go anywhere.")
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Which share of all messages is traced, where traces go anywhere; all of them halve the relay's rate.",
+        ),
     ] = 1.0
     review_days: Annotated[
         int,

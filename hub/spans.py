@@ -35,7 +35,7 @@ def took_in(line: Line, records: Sequence[Record], since: datetime) -> None:
 def decided(stream: Stream, record: Record, receipts: Sequence[Receipt], began: int) -> list[Span]:
     """The relay's, and beneath it one for each agency that could hear of *record*; sent once that is committed."""
     ids = _ids(record)
-    if ids is None:
+    if ids is None or not tracing.wanted(ids[0]):
         return []
     (trace, parent), own = ids, os.urandom(8).hex()
     spans = [Span("relay", trace, own, parent, began, began, {"stream": stream.name, "count": len(receipts)})]

@@ -34,7 +34,7 @@ class Span(NamedTuple):
     attributes: Mapping[str, str | int | bool]
 
 
-class _Off:
+class _To:
     send: Callable[[Span], None] | None = None
     close: Callable[[], None] | None = None
     share = 1.0
@@ -42,15 +42,20 @@ class _Off:
 
 def on() -> bool:
     """Whether spans are sent anywhere."""
-    return _Off.send is not None
+    return _To.send is not None
 
 
 def send(span: Span) -> None:
     """Send *span* soon, if its trace is one of those that are; raises TypeError for an attribute that is not listed."""
     if not span.attributes.keys() <= ATTRIBUTES:
         raise TypeError(f"{sorted(span.attributes.keys() - ATTRIBUTES)} are not in hub.tracing.ATTRIBUTES")
-    if _Off.send is not None and int(span.trace[16:], 16) < _Off.share * 2**64:
-        _Off.send(span)
+    if _To.send is not None and wanted(span.trace):
+        _To.send(span)
+
+
+def wanted(trace: str) -> bool:
+    """Whether a trace is of the share that is sent; so that spans of the others need not be made."""
+    return on() and int(trace[16:], 16) < _To.share * 2**64
 
 
 def parts(traceparent: str) -> tuple[str, str] | None:
@@ -77,13 +82,13 @@ def start(process: str, endpoint: str, share: float = 1.0) -> None:
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=5)
     sending = BatchSpanProcessor(exporter, max_queue_size=QUEUE, schedule_delay_millis=1000)
     resource = Resource({"service.namespace": "sharing-hub", "service.name": process})
-    _Off.send, _Off.share, _Off.close = _sender(sending, resource), share, sending.shutdown
+    _To.send, _To.share, _To.close = _sender(sending, resource), share, sending.shutdown
     atexit.register(stop)
 
 
 def stop() -> None:
     """Send what waits, and nothing after it."""
-    close, _Off.send, _Off.close = _Off.close, None, None
+    close, _To.send, _To.close = _To.close, None, None
     if close is not None:
         close()
 

@@ -114,6 +114,7 @@ def test_a_sender_who_got_no_answer_is_counted():
     with pytest.raises(TransportError):
         asyncio.run(intake_counts.answered(receive)("schools", "attendance", b""))
     assert told('hub_gateway_messages_total{agency="schools",line="attendance",outcome="failed"}') == 1
+    assert list(readiness.OWN.missing()) == ["commit"]
 
 
 def test_a_code_is_counted_without_what_its_sender_wrote():
