@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         Field(
             ge=0,
             le=1,
-            description="Which share of all messages is traced, where traces go anywhere; all of them halve the relay's rate.",
+            description="Which share of all messages is traced; to trace all of them halves the relay's rate.",
         ),
     ] = 1.0
     review_days: Annotated[
