@@ -44,9 +44,11 @@ async def trying(catalog: Catalog, sink_for: SinkFor, door_for: DoorFor, *, seco
     await asyncio.sleep(min(FIRST_SECONDS, seconds))
     while seconds > 0:
         began = time.monotonic()
-        for agency, stream, door in doors(catalog, door_for, lane):
-            await tried(agency, stream, door, sink_for, seconds)
-            await asyncio.sleep(0)
+        try:
+            for agency, stream, door in doors(catalog, door_for, lane):
+                await tried(agency, stream, door, sink_for, seconds)
+        except Exception as error:  # noqa: BLE001  whatever one door does, the others are tried again
+            note("doors", "not all were tried", level=logging.ERROR, kind=type(error).__name__)
         await asyncio.sleep(max(1.0, began + seconds - time.monotonic()))
 
 

@@ -21,7 +21,6 @@ RULES = frozenset({
 })  # fmt: skip
 """The first words of the rules that withhold: which order sealed a child is for receipts, and not for a counter."""
 ALARMS = ("leak", "missing", "receipt", "unmarked", "policy")
-CONDITIONS = ("ok", "slow", "stalled", "stopped", "silent", "unknown")
 OUTCOMES = frozenset({
     "accepted", "refused", "again", "failed",  # how the sender of a message was answered
     "events", "set_aside", "queried",  # what came of it, with "refused"
