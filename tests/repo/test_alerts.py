@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ import click
 import pytest
 import yaml
 
+from hub import catalog as catalogs
 from hub import metrics
 from hub.cli import main
 from hub.health import port_of
-from hub.labels import PROCESSES
+from hub.labels import PROCESSES, closed_sets
 from hub.metrics import families
-from hub.ops.exposition import GAUGES, TROUBLES, WORST
+from hub.ops.exposition import GAUGES, TROUBLES, WORST, Exposition
+from hub.ops.picture import Picture
 from hub.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -243,3 +246,21 @@ def test_prometheus_looks_for_each_process_where_it_answers():
 def test_promtool_finds_no_fault(words: tuple[str, ...]):
     ran = subprocess.run([str(PROMTOOL), *words], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not there (Debian: apt-get install prometheus)")
+def test_promtool_finds_every_name_as_prometheus_wants_it():
+    sets = closed_sets(catalogs.load())
+    metrics.close(sets)
+    told = Exposition(lambda: Picture(at=datetime.now(UTC)))
+    metrics.REGISTRY.register(told)
+    try:
+        for family in metrics.FAMILIES.values():
+            family.of(**{label: min(sets[label] - {""}) for label in family.labels})
+        said = metrics.exposed()
+    finally:
+        metrics.REGISTRY.unregister(told)
+        metrics.reset()
+    assert all(f"# TYPE {name} ".encode() in said for name in (*metrics.FAMILIES, "hub_picture_age_seconds"))
+    ran = subprocess.run([str(PROMTOOL), "check", "metrics"], input=said, capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr.decode()) == (0, "")
