@@ -133,7 +133,9 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
             every = settings.door_check_seconds
             await delivering.serve(
                 loaded, settings, bootstrap, stop=stop, ready=lambda: announce(settings, "couriers"),
-                beside=lambda now: doorstep.trying(now, doors.Sinks(settings), doors.door_for, seconds=every),
+                beside=lambda now: doorstep.trying(
+                    now, doors.Sinks(settings), doors.door_for, seconds=every, lane=lane or ""
+                ),
             )  # fmt: skip
         beating.cancel()
 

@@ -110,9 +110,9 @@ def rows(picture: Picture, now: datetime) -> Iterator[Row]:
     for where, (items, since) in kept.items():
         yield "hub_quarantine_items", items, where
         yield "hub_quarantine_oldest_age_seconds", (now - since).total_seconds(), where
-    for process in picture.processes:
-        if process.name in metrics.closed("process"):
-            yield "hub_process_ready", process.ready, (process.name,)
+    for name in {process.name for process in picture.processes} & metrics.closed("process"):
+        ready = all(process.ready for process in picture.processes if process.name == name)
+        yield "hub_process_ready", ready, (name,)
     troubles: dict[tuple[str, ...], int] = {}
     for one in picture.troubles:
         code = one.code if one.code in TROUBLES else metrics.OTHER

@@ -7,15 +7,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub import catalog as catalogs
 from hub import metrics
 from hub.labels import closed_sets
-from hub.ops.exposition import FRESH_SECONDS, Exposition
+from hub.ops.exposition import FRESH_SECONDS, TROUBLES, WORST, Exposition, rows
 from hub.ops.picture import Delivery, Group, Picture, Process, Quarantined, Reading, Trouble
 
+CATALOG = catalogs.load()
 NOW = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
 FOUR_MINUTES = timedelta(minutes=4)
 ALERT = Delivery(
@@ -35,7 +38,7 @@ PART = Reading(
 @pytest.fixture(autouse=True)
 def counting() -> Iterator[None]:
     """The catalog's own closed sets, and none afterwards."""
-    metrics.close(closed_sets(catalogs.load()))
+    metrics.close(closed_sets(CATALOG))
     yield
     metrics.reset()
 
@@ -114,6 +117,48 @@ def test_quarantine_processes_and_troubles_are_told():
     assert found["hub_quarantine_items{schools,csv.column-missing}"] == 2
     assert found["hub_quarantine_items{schools,hl7.other}"] == 1
     assert found["hub_troubles{wiltshire_police,group.stopped,trouble,}"] == 1
+
+
+AGENCIES, STREAMS = st.sampled_from(["", "schools", "chis"]), st.sampled_from(["", "mash_referral", "hospital_alert"])
+MOMENTS = st.integers(-86_400, 86_400).map(lambda seconds: NOW + timedelta(seconds=seconds))
+COUNTS = st.integers(0, 2**40)
+PICTURES = st.builds(
+    Picture,
+    at=st.just(NOW),
+    readings=st.lists(
+        st.builds(
+            Reading, group=st.text(), agency=AGENCIES, stream=STREAMS, topic=st.text(), partition=st.integers(0, 3),
+            lag=COUNTS, waiting_since=st.none() | MOMENTS, held=COUNTS, missed=COUNTS,
+        )
+    ).map(tuple),
+    groups=st.lists(
+        st.builds(
+            Group, group=st.text(), agency=AGENCIES, stream=STREAMS, topic=st.text(), lag=COUNTS, members=COUNTS,
+            waiting_since=st.none() | MOMENTS,
+        )
+    ).map(tuple),
+    deliveries=st.lists(
+        st.builds(
+            Delivery, agency=AGENCIES, stream=STREAMS, road=st.just("https"), undelivered=COUNTS, parked=COUNTS,
+            oldest=st.none() | MOMENTS, due=st.none() | MOMENTS, acknowledged_at=st.none() | MOMENTS,
+        )
+    ).map(tuple),
+    processes=st.lists(st.builds(Process, name=st.sampled_from(["gateway", "somebody"]))).map(tuple),
+    quarantined=st.lists(
+        st.builds(Quarantined, agency=AGENCIES | st.just("relay"), code=st.text(), count=COUNTS, oldest=MOMENTS)
+    ).map(tuple),
+    troubles=st.lists(st.builds(Trouble, code=st.text(), agency=AGENCIES, stream=STREAMS)).map(tuple),
+)  # fmt: skip
+
+
+@given(PICTURES)
+def test_for_all_pictures_no_series_is_told_twice_and_no_free_text(picture: Picture):
+    """Prometheus refuses a whole answer in which a series stands twice."""
+    told = [(name, labels) for name, _, labels in rows(picture, NOW)]
+    assert len(told) == len(set(told))
+    listed = set().union(*closed_sets(CATALOG).values(), TROUBLES, WORST, map(str, range(4)))
+    listed |= {"", "other", "relay", "watch", "courier", "partner", "trouble", "warning"}
+    assert {value for _, labels in told for value in labels} <= listed
 
 
 def test_an_agency_that_there_is_not_is_a_mistake_in_the_code():
