@@ -101,13 +101,10 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
         relay(loaded, settings, bootstrap, (lane,) if lane else cluster.LANES)
         return
     if process == "canaries":
-        from hub import comparing  # noqa: PLC0415
         from hub.canary.rounds import serve as watch_canaries  # noqa: PLC0415
 
         ended = threading.Event()
         on_stop(ended.set)
-        compared = (loaded, settings, bootstrap, ended)
-        threading.Thread(target=comparing.serve, args=compared, name="comparing", daemon=True).start()
         watch_canaries(loaded, settings, bootstrap, stop=ended, ready=lambda: announce(settings, "canaries"))
         return
 

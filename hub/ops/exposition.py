@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -83,13 +82,6 @@ class Exposition(Collector):
                 families[name] = GaugeMetricFamily(name, GAUGES[name].means, labels=GAUGES[name].labels)
             families[name].add_metric(labels, value)
         yield from families.values()
-
-
-def expose(picture: Callable[[], Picture], registry: CollectorRegistry = metrics.REGISTRY) -> Exposition:
-    """Tell of *picture* in *registry* from now on; its caller takes it out again with `unregister`."""
-    told = Exposition(picture)
-    registry.register(told)
-    return told
 
 
 def rows(picture: Picture, now: datetime) -> Iterator[Row]:

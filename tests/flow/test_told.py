@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import urllib.request
 from collections.abc import Iterator
-from datetime import date
+from contextlib import closing
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hub import tracing
+from hub import metrics, readiness, tracing
 from hub.catalog import Catalog
 from hub.envelope import Envelope
 from hub.local_kafka import LocalKafka
-from hub.supervise import announced
+from hub.ops.picture import Picture
+from hub.ops.telling import Telling
+from hub.supervise import announce, announced
 from hub.transports.kafka import read_topic
 from tests.flow.collector import Collected, Collector
 from tests.flow.partners import HttpsPartner, MllpPartner, until
@@ -54,7 +57,6 @@ def hub(
         "HUB_OTLP_ENDPOINT": collector.url,
         "HUB_CANARY_SECONDS": "20",
         "HUB_DOOR_CHECK_SECONDS": "2",
-        "HUB_RECONCILE_SECONDS": "3",
     }
     try:
         world.start()
@@ -125,10 +127,22 @@ def test_a_probe_goes_through_to_each_agencys_topic(hub: Whole) -> None:
     assert told(hub, "canaries", "hub_canary_alarms_total", kind="leak", **probe) == 0
 
 
-def test_what_a_watch_remembers_is_compared_with_its_topic(hub: Whole) -> None:
+def test_ops_tells_of_its_picture_and_of_what_watches_remember(hub: Whole) -> None:
+    """Its lines are Prometheus' own; the watch has every flag that its topic has."""
+    settings = hub.settings.model_copy(update={"reconcile_seconds": 2})
+    picture = Picture(at=datetime.now(UTC), faults={"kafka": "not looked at"})
     same = {"watch": "cpis", "outcome": "same"}
-    until(lambda: told(hub, "canaries", "hub_watch_reconciliation_keys", **same), "a comparison", 30, 0.2)
-    assert told(hub, "canaries", "hub_watch_reconciliation_keys", watch="cpis", outcome="missing") == 0
+    try:
+        with closing(Telling(hub.catalog, settings, hub.bootstrap, lambda: picture)) as telling:
+            announce(settings, "ops")
+            until(lambda: told(hub, "ops", "hub_watch_reconciliation_keys", **same), "a comparison", 60, 0.2)
+            assert told(hub, "ops", "hub_watch_reconciliation_keys", watch="cpis", outcome="missing") == 0
+            assert told(hub, "ops", "hub_picture_faults") == 1
+            assert (announced(settings, "ops") or {})["health"] == telling.port
+    finally:
+        metrics.reset()
+        readiness.OWN.reset()
+        settings.path("run", "ops.json").unlink(missing_ok=True)
 
 
 def test_one_trace_goes_from_the_bytes_that_came_in_to_the_acknowledgement(hub: Whole, collector: Collector) -> None:

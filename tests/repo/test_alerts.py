@@ -237,7 +237,7 @@ def test_prometheus_looks_for_each_process_where_it_answers():
     assert job["job_name"] == "sharing-hub"
     settings = Settings(health_port=FIRST_PORT)
     found = {one["labels"]["instance"]: one["targets"] for one in job["static_configs"]}
-    wanted = {name: [f"{name.split('.')[0]}:{port_of(settings, name)}"] for name in PROCESSES if name != "couriers"}
+    wanted = {name: [f"{name.replace('.', '-')}:{port_of(settings, name)}"] for name in PROCESSES if name != "couriers"}
     assert found == wanted
 
 
