@@ -19,7 +19,7 @@ QUIET = (
 def lock(into: str, *wanted: str) -> None:
     """Resolve *wanted* and write the lock; versions already in it stay unless `--upgrade` is given to this script."""
     command = [sys.executable, "-m", "piptools", "compile", *QUIET, *sys.argv[1:], "--output-file", str(HERE / into)]
-    command += ["--constraint=deploy/constraints.txt", "--extra=postgresql"]
+    command += ["--constraint=deploy/constraints.txt", "--extra=postgresql", "--extra=tracing"]
     subprocess.run([*command, *wanted], cwd=HERE.parent, check=True)  # noqa: S603  our own words
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
+from hub import courier_counts
 from hub.acknowledgement import Acknowledgement
 from hub.catalog import Catalog
 from hub.envelope import Envelope, is_synthetic
@@ -89,6 +90,7 @@ class Acknowledgements:
                 self._office.ledger.acknowledge, self._agency, about, said, self._office.clock(), self._pause
             )
             came = await self._office.store(take)
+            courier_counts.answered(self._agency, stream.name, came)
             note("courier", f"acknowledgement: {came}", level=_LEVELS.get(came, logging.ERROR), agency=self._agency,
                  stream=stream.name, code=said.code, state=said.verdict, run=said.number,
                  message=said.delivery, event=said.event)  # fmt: skip

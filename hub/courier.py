@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
+from hub import courier_counts
 from hub.acknowledging import Acknowledgements
 from hub.agency import Agency, Door
 from hub.arriving import arrival
@@ -122,6 +123,7 @@ class Courier:
         self._overdue = overdue
         self._by_topic = {way.stream.topic_to(agency): way for way in ways.values()}
         self._partners = {way.door.by: Partner(office.uniform) for way in ways.values()}
+        courier_counts.watched(agency, self._partners)
         self._acknowledgements = Acknowledgements(agency, ways, self._office)
         self._runners: dict[Lane, Runner] = {}
         self._running: set[asyncio.Task[None]] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -18,13 +18,25 @@ from hub.stream import Lane
 from hub.transports.kafka import KafkaInflow
 
 
+async def _nothing(_catalog: Catalog) -> None:
+    """What is done beside where nothing is asked for."""
+
+
 async def serve(
-    catalog: Catalog, settings: Settings, bootstrap: str, *, lane: Lane, stop: asyncio.Event, ready: Callable[[], None]
+    catalog: Catalog,
+    settings: Settings,
+    bootstrap: str,
+    *,
+    lane: Lane,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+    beside: Callable[[Catalog], Coroutine[None, None, None]] = _nothing,
 ) -> None:
     """
     Carry what is of one lane to every door until *stop*; the attempts under way are finished first.
 
     So they are where policies changed: then all begin anew with what holds now, and the ledger knows what was done.
+    *beside* is done with each catalog as long as it holds, and cancelled then.
     """
 
     def inflow(group: str, topics: Sequence[str]) -> KafkaInflow:
@@ -45,10 +57,12 @@ async def serve(
         )
         running = asyncio.ensure_future(couriers.run())
         waiting = asyncio.ensure_future(_changed(renewal, stop))
+        meanwhile = asyncio.ensure_future(beside(current))
         ready()
         await asyncio.wait({running, waiting}, return_when="FIRST_COMPLETED")
         couriers.stop()
         waiting.cancel()
+        meanwhile.cancel()
         await running
         with suppress(asyncio.CancelledError):
             current = await waiting or current

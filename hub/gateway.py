@@ -12,6 +12,7 @@ from hub.doors import sources
 from hub.following import Following
 from hub.identity.registry import Registry
 from hub.intake import Intake
+from hub.intake_counts import answered, expected
 from hub.log import note
 from hub.settings import Settings
 from hub.store import engine
@@ -44,9 +45,10 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     registry, scribe = Registry(keys, index), Scribe(store)
     intake = Intake(catalog, keys, committer.commit, inbox, wall=Together(wall), registry=registry, write=scribe.write)
     roads = sources(catalog, settings)
+    expected(catalog)
     try:
         for road in roads.values():
-            await road.start(intake.receive)
+            await road.start(answered(intake.receive))
         ports = {name: port for name, road in roads.items() if isinstance(port := getattr(road, "port", None), int)}
         for name, port in ports.items():
             note("gateway", f"listening for {name}", port=port)

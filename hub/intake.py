@@ -13,6 +13,7 @@ from functools import partial
 from typing import Protocol
 from weakref import WeakValueDictionary
 
+from hub import intake_counts, spans
 from hub.catalog import Catalog
 from hub.envelope import Record
 from hub.identity.index import News
@@ -129,6 +130,7 @@ class Intake:
             before = await asyncio.to_thread(self._inbox.recall, agency, line.name, name, content)
         if before is not None and before.same:
             note("gateway", "the same message again", agency=agency, line=line.name)
+            intake_counts.again(line)
             return Answer(**json.loads(before.answer))
         closed = await self._wall() if self._wall is not None else ()
         if before is not None:
@@ -144,15 +146,18 @@ class Intake:
             )
             if records := self._records(line, fault, now, _sent(name, content, [fault])):
                 await self._commit(records)
+            intake_counts.took_in(line, [fault], answer_of([fault]))
             return answer_of([fault])
         outcomes, records, news = await asyncio.to_thread(self._understood, line, data, (name, content), now, closed)
         if records:
             await self._commit(records)
+            spans.took_in(line, records, now)
         answer = answer_of(outcomes)
         settled = bool(answer.events or answer.set_aside)
         if news or settled:
             await self._write(partial(self._keep, line, name, content, answer if settled else None, news, now))
         _note(line, outcomes, answer)
+        intake_counts.took_in(line, outcomes, answer)
         return answer
 
     def _keep(self, line: Line, name: str, content: bytes, answer: Answer | None, news: News, now: datetime) -> None:

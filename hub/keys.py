@@ -85,6 +85,10 @@ class Keys:
             self._recipients[agency] = pair
         return pair
 
+    def trace(self, agency: str) -> bytes:
+        """What hides from one recipient which trace its messages belong to (`hub.route.hidden`)."""
+        return self._derive(f"recipient\x00{agency}\x00trace")
+
     def seal(self, purpose: str, content: bytes, bound_to: str) -> bytes:
         """Encrypt *content* at rest; it opens only for the same *purpose* and *bound_to*."""
         nonce = os.urandom(12)

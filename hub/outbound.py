@@ -88,9 +88,9 @@ class Carried(NamedTuple):
 class Desk:
     """All the routes of one stream: built once from the catalog, then asked for every event."""
 
-    def __init__(self, catalog: Catalog, stream: Stream, keys: Keys) -> None:
+    def __init__(self, catalog: Catalog, stream: Stream, keys: Keys, *, traced: bool = False) -> None:
         self.stream = stream
-        self.routes = tuple(_routes(catalog, stream, keys))
+        self.routes = tuple(_routes(catalog, stream, keys, traced=traced))
         self._lock, self._keys, self._standing = catalog.lock, keys, catalog.standing
         self._wanted = set(seal_paths(stream)) | set(limit_paths(stream))
         for route in self.routes:
@@ -160,12 +160,12 @@ def _stamped(now: datetime) -> str:
     return stamp(now)
 
 
-def _routes(catalog: Catalog, stream: Stream, keys: Keys) -> Iterator[Route]:
+def _routes(catalog: Catalog, stream: Stream, keys: Keys, *, traced: bool) -> Iterator[Route]:
     for agency in catalog.agencies.values():
         policy = catalog.policies.get(agency.key)
         granted = policy is not None and stream.name in policy.hears and stream.name in agency.hears
         if policy is not None and granted and agency.status != "trial":
-            yield Route(catalog, stream, agency, policy, keys)
+            yield Route(catalog, stream, agency, policy, keys, traced=traced)
 
 
 def open_letter(catalog: Catalog, value: bytes, headers: Headers, subject: str = "") -> Letter:

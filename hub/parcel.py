@@ -61,13 +61,18 @@ class Group(NamedTuple):
 
 
 class Parcel(NamedTuple):
-    """What one attempt carries: one message, or a file; *records* says which record of it carries each message."""
+    """
+    What one attempt carries: one message, or a file; *records* says which record of it carries each message.
+
+    *traces* are the messages' own traceparents.
+    """
 
     ids: tuple[str, ...]
     tries: int
     delivery: Delivery
     group: Group
     records: tuple[int, ...] = ()
+    traces: tuple[str, ...] = ()
 
 
 def pack_all(
@@ -89,7 +94,8 @@ def pack_all(
             failed.append(Parked(ids, f"render.{code_of(error)}"))
             continue
         delivery = Delivery(group.delivery, *lane, made.content_type, made.body, made.suffix, made.name)
-        parcels.append(Parcel(ids, max(row.attempts for row in rows), delivery, group, made.records))
+        traces = tuple(letter.envelope.trace for letter in letters)
+        parcels.append(Parcel(ids, max(row.attempts for row in rows), delivery, group, made.records, traces))
     return parcels, failed
 
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from hub import disclosure
+from hub import disclosure, readiness, relay_counts, spans, tracing
 from hub.avro import Codec
 from hub.catalog import Catalog
 from hub.disclosure import Receipt
@@ -24,12 +24,24 @@ from hub.keys import Keys
 from hub.log import note
 from hub.outbound import Desk
 from hub.quarantine.item import set_aside
+from hub.relay_counts import Counts
+from hub.tracing import Span
 from hub.transports.kafka import Follower, consumer_settings, producer_settings
 
 BATCH = 4_000
 """Events to one transaction, of what waits: half as many cost the relay an eighth of its rate (`make bench`)."""
 BATCHES = 3
 """Transactions to one poll: while the records of one are sent, the next one's events are decided."""
+
+
+class Decided(NamedTuple):
+    """What is to be published of a batch, and what is counted once it is."""
+
+    records: list[Record]
+    counts: Counts
+    spans: list[Span]
+
+
 Message = Any  # confluent_kafka.Message, whose stub says None of what every consumed message has
 FENCED = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
 TRANSACTION_SECONDS = 15.0  # how long Kafka lets a transaction stay open before it ends it itself
@@ -87,7 +99,9 @@ class Relay:
 
     def take_up(self, catalog: Catalog) -> None:
         """Decide by the policies of *catalog* from the next event on; raises CatalogError where they cannot be used."""
-        self._desks = {s.topic: Desk(catalog, s, self._keys) for s in catalog.streams.values() if s.lane == self._lane}
+        ours = [stream for stream in catalog.streams.values() if stream.lane == self._lane]
+        self._desks = {one.topic: Desk(catalog, one, self._keys, traced=tracing.on()) for one in ours}
+        relay_counts.in_force(catalog, self._lane)
 
     def run(
         self,
@@ -108,6 +122,7 @@ class Relay:
             self._consumer.subscribe(list(self._desks), on_assign=lambda _consumer, _partitions: ready())
             while not stop.is_set():
                 renew()
+                readiness.OWN.beat()
                 batch = self._poll()
                 if batch:
                     self._carry(batch, stop)
@@ -136,12 +151,14 @@ class Relay:
             return
         decided = self._decided(batches[0])
         for batch, following in zip_longest(batches, batches[1:], fillvalue=()):
-            offsets = _after(batch)
+            offsets, counts, done = _after(batch), decided.counts, decided.spans
             try:
-                decided = self._transact(decided, offsets, meanwhile=following)
+                decided = self._transact(decided.records, offsets, meanwhile=following)
             except KafkaException as error:
                 self._go_back(error, stop)
                 return
+            relay_counts.committed(self._lane, len(batch), time.monotonic() - self._began, counts)
+            spans.committed(done)
             self.carried += len(batch)
             self._failures = 0
 
@@ -156,8 +173,11 @@ class Relay:
                 self._follower.catch_up(PATIENCE)
             except TransportError:
                 note("relay", "waiting for what is known of children", lane=self._lane, level=logging.WARNING)
+                readiness.OWN.lacks("standing", "Kafka does not say how far what is known of children goes")
+                readiness.OWN.beat()
                 stop.wait(1.0)
             else:
+                readiness.OWN.has("standing")
                 return True
         return False
 
@@ -182,10 +202,13 @@ class Relay:
             else:
                 return
 
-    def _decided(self, batch: Sequence[Message]) -> list[Record]:
+    def _decided(self, batch: Sequence[Message]) -> Decided:
         now, desks, view = self._clock(), self._desks, self._following.view
         records: list[Record] = []
         receipts: list[Receipt] = []
+        aside: list[str] = []
+        traced: list[Span] = []
+        began = time.time_ns() if tracing.on() else 0
         for message in batch:
             topic, value = message.topic(), message.value()
             if value is None:
@@ -195,12 +218,15 @@ class Relay:
                 carried = desks[topic].carry(record, now=now, view=view)
             except Exception as error:  # noqa: BLE001  one bad record must neither stop the lane nor pass through it
                 records.append(self._quarantined(message, error, now))
+                aside.append(desks[topic].stream.name)
                 receipts += desks[topic].refused(record, now=now)
                 continue
             records += carried.records
             receipts += carried.receipts
+            if began:
+                traced += spans.decided(desks[topic].stream, record, carried.receipts, began)
         records += disclosure.pages(receipts, self._pages)
-        return records
+        return Decided(records, relay_counts.counted(receipts, aside), traced)
 
     def _quarantined(self, message: Message, error: Exception, now: datetime) -> Record:
         place = f"{message.topic()}/{message.partition()}/{message.offset()}"
@@ -217,7 +243,7 @@ class Relay:
 
     def _transact(
         self, records: Sequence[Record], offsets: list[TopicPartition], meanwhile: Sequence[Message] = ()
-    ) -> list[Record]:
+    ) -> Decided:
         """One transaction of *records* and *offsets*; returns what comes of *meanwhile*, decided while it is sent."""
         producer = self._opened()
         self._began = time.monotonic()
@@ -268,6 +294,7 @@ class Relay:
         """Abort as well as can be and let go of the producer; raises TransportError where we were fenced."""
         fault = error.args[0]
         note("relay", "transaction given up", lane=self._lane, code=fault.name())
+        relay_counts.given_up(self._lane)
         spent, self._producer = self._producer, None
         late = time.monotonic() - self._began > TRANSACTION_SECONDS  # then Kafka itself ended our transaction
         if fault.name() == "FENCED_INSTANCE_ID" or (fault.name() in FENCED and not late):

@@ -10,7 +10,7 @@ from hub.relay import Relay
 from hub.renewal import Renewal, admit, keep
 from hub.settings import Settings
 from hub.stream import Lane
-from hub.supervise import announce, make_way, on_stop
+from hub.supervise import announce, on_stop
 
 
 def relay(catalog: Catalog, settings: Settings, bootstrap: str, lane: Lane) -> None:
@@ -21,7 +21,6 @@ def relay(catalog: Catalog, settings: Settings, bootstrap: str, lane: Lane) -> N
     """
     admit(catalog, settings.path("live"))
     keep(catalog, settings.path("live"))
-    make_way(lane)
     stop = threading.Event()
     on_stop(stop.set)
     carrier = Relay(catalog, settings.keys(), bootstrap, lane=lane, shard=settings.shard, extra=settings.kafka())

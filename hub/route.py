@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from hub import tracing
 from hub.agency import Agency
 from hub.avro import granted_schemas, leaves_of, schema_of
 from hub.case import Case
@@ -38,12 +39,17 @@ MOST_OUTCOMES = 4_096
 
 
 class Papers(NamedTuple):
-    """What the recipients' papers need of an event's: its id and when the hub took it in, also as `stamp` writes it."""
+    """
+    What the recipients' papers need of an event's: its id and when the hub took it in, also as `stamp` writes it.
+
+    *trace* is the event's own traceparent.
+    """
 
     id: str
     time: datetime
     stamped: bytes
     synthetic: bool
+    trace: bytes = b""
 
 
 class Sent(NamedTuple):
@@ -55,9 +61,15 @@ class Sent(NamedTuple):
 
 
 class Route:
-    """One stream on its way to one agency, compiled; what is the same for every event is made once."""
+    """
+    One stream on its way to one agency, compiled; what is the same for every event is made once.
 
-    def __init__(self, catalog: Catalog, stream: Stream, agency: Agency, policy: Policy, keys: Keys) -> None:
+    Where it is *traced*, the recipient's papers hold the event's trace, hidden from everybody but the hub.
+    """
+
+    def __init__(
+        self, catalog: Catalog, stream: Stream, agency: Agency, policy: Policy, keys: Keys, *, traced: bool = False
+    ) -> None:
         self.agency, self.policy, self.grant = agency.key, policy, policy.hears[stream.name]
         self.topic = stream.topic_to(agency.key)
         hearing = agency.hears[stream.name]
@@ -67,15 +79,22 @@ class Route:
         self._stream, self._lock = stream, catalog.lock
         self._own_id = catalog.id_of(self.topic, granted_schemas(stream, self.grant)[1])
         self._subject, self._message = map(Keyed, keys.recipient(agency.key))
+        self._mask = Keyed(keys.trace(agency.key)) if traced else None
         self._outcomes: dict[tuple[str, str, tuple[tuple[str, str], ...]], Outcome] = {}
         self._ways: dict[int, tuple[Projection, SecondCheck]] = {}
         self.projection, self.check = self.way(catalog.id_of(stream.topic, schema_of(stream)))
         self._headers = _Headers(self)
         self._leaves = sorted(leaves_of(schema_of(stream)))
 
-    def papers(self, message_id: str, time: datetime, address: str) -> Envelope:
+    def papers(self, message_id: str, time: datetime, address: str, trace: str = "") -> Envelope:
         """The recipient's papers of one event."""
-        return Envelope(message_id, SOURCE, self.topic, time, traceparent(message_id), address)
+        return Envelope(message_id, SOURCE, self.topic, time, trace or traceparent(message_id), address)
+
+    def _traceparent(self, message_id: str, papers: Papers) -> str:
+        """The recipient's own: its trace is the message's, or the event's, hidden."""
+        if self._mask is None or (ids := tracing.parts(papers.trace.decode("ascii", "replace"))) is None:
+            return traceparent(message_id)
+        return f"00-{hidden(self._mask, ids[0], message_id)}-{message_id[:16]}-01"
 
     def way(self, source_id: int) -> tuple[Projection, SecondCheck]:
         """The projection, and the check of what it makes, for events that were written with one schema."""
@@ -116,12 +135,13 @@ class Route:
             projection, check = self.way(int.from_bytes(event[1:5], "big"))
             values = projection.project(event, papers.time, without)
             message = self._message.digest(papers.id.encode())
+            trace = self._traceparent(message, papers)
             if self.json:
-                body = json_format.render(values, papers=self.papers(message, papers.time, address))
+                body = json_format.render(values, papers=self.papers(message, papers.time, address, trace))
             else:
                 body = projection.encode(values)
             check.permits(event, body, without, papers.time)
-            headers = self._headers.of(message, papers.stamped, address, synthetic=papers.synthetic)
+            headers = self._headers.of(message, papers.stamped, address, trace, synthetic=papers.synthetic)
             record = Record(self.topic, self._subject.digest(key).encode(), body, headers)
         except NothingFits as error:
             return f"fields.{kept.get(error.args[0], 'nothing-fits')}"
@@ -166,7 +186,7 @@ class _Headers:
         any_event = route.papers("", datetime.fromtimestamp(0, UTC), "").headers(content_type)
         self._version, _, self._source, self._type, _, _, self._content_type = any_event
 
-    def of(self, message_id: str, time: bytes, address: str, *, synthetic: bool = False) -> Headers:
+    def of(self, message_id: str, time: bytes, address: str, trace: str, *, synthetic: bool = False) -> Headers:
         """The headers of one event; *time* as `stamp` writes it."""
         own: Headers = (
             self._version,
@@ -174,7 +194,7 @@ class _Headers:
             self._source,
             self._type,
             ("ce_time", time),
-            ("traceparent", traceparent(message_id).encode()),
+            ("traceparent", trace.encode()),
             self._content_type,
         )
         if synthetic:
@@ -194,4 +214,18 @@ def papers_of(headers: Headers | list[tuple[str, bytes]]) -> Papers:
     time = datetime.fromisoformat(written.decode())
     # What is in the hub's own spelling already need not be spelt again; anything else is not passed on.
     stamped = written if _STAMP(written) else stamp(time).encode()
-    return Papers(have["ce_id"].decode(), time, stamped, have.get(SYNTHETIC[0]) == SYNTHETIC[1])
+    synthetic = have.get(SYNTHETIC[0]) == SYNTHETIC[1]
+    return Papers(have["ce_id"].decode(), time, stamped, synthetic, have["traceparent"])
+
+
+def hidden(mask: Keyed, trace: str, message_id: str) -> str:
+    """
+    A trace's id as one recipient has it: it looks like chance, differs from message to message, and leads nowhere.
+
+    With the event's own, two recipients could tell that they heard of the same event. *mask* is of `Keys.trace`.
+    """
+    return f"{int(trace, 16) ^ int(mask.digest(message_id.encode()), 16):032x}"
+
+
+unhidden = hidden
+"""The event's own trace again, of what `hidden` made: each undoes the other."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from hub import courier_counts, spans
 from hub.errors import Refused
 from hub.filing import LINGER, Filing
 from hub.log import note
@@ -80,7 +82,7 @@ class Runner:
         outcomes = [task.result() for task in done]
         instant, back = asyncio.get_running_loop().time(), set()
         for task, outcome in zip(done, outcomes, strict=True):
-            del self._flying[task]
+            courier_counts.arrived(self._way, self._flying.pop(task), outcome, self._office.clock())
             back |= {*self._partner.ended(self._lane, instant, answered=not isinstance(outcome, Again))}
         await self._write(outcomes)
         if back and not self._partner.careful(self._lane):
@@ -89,6 +91,7 @@ class Runner:
     async def _write(self, outcomes: Sequence[Outcome]) -> None:
         await self._office.store(lambda: self._office.ledger.settle(self._lane, outcomes, self._office.clock()))
         for outcome in outcomes:
+            courier_counts.ended(self._way, outcome)
             what, level, code = "delivered", logging.INFO, ""
             if isinstance(outcome, Again):
                 what, level, code = "not delivered yet", logging.WARNING, outcome.reason
@@ -133,6 +136,13 @@ class Runner:
         return 0.0
 
     async def _deliver(self, parcel: Parcel) -> Outcome:
+        began, nanoseconds = time.perf_counter(), time.time_ns()
+        outcome = await self._attempted(parcel)
+        courier_counts.took(self._way, time.perf_counter() - began)
+        spans.attempted(self._way, parcel, outcome, self._office.keys, nanoseconds)
+        return outcome
+
+    async def _attempted(self, parcel: Parcel) -> Outcome:
         try:
             ack = await asyncio.wait_for(self._way.sink.deliver(parcel.delivery), DELIVERY_SECONDS)
         except Refused as error:

@@ -133,6 +133,46 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, le=86_400, description="Seconds from one round of canaries to the next; 0 switches them off."),
     ] = 300
+    health_host: Annotated[
+        str, Field(description="Address on which each process answers /metrics, /livez and /readyz.")
+    ] = "127.0.0.1"
+    health_port: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65_000,
+            description="Port of the gateway's /metrics, the others' follow (deploy/README.md); 0 takes free ones, "
+            "told in run/<process>.json.",
+        ),
+    ] = 0
+    door_check_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=86_400,
+            description="Seconds from one try of partners' doors, without a message, to the next; 0 switches it off.",
+        ),
+    ] = 300
+    reconcile_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=604_800,
+            description="Seconds from one comparison of what watches remember with their topics to "
+            "the next; 0 switches it off.",
+        ),
+    ] = 21_600
+    otlp_endpoint: Annotated[
+        str, Field(description="Where traces go by OTLP over HTTP, such as http://127.0.0.1:4318; empty for nowhere.")
+    ] = ""
+    trace_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Which share of all messages is traced; to trace all of them halves the relay's rate.",
+        ),
+    ] = 1.0
     review_days: Annotated[
         int,
         Field(ge=1, le=90, description="Days in which sharing without consent is reviewed; the authority sets it."),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from hub import systemd
+from hub import readiness, systemd
 from hub.errors import TransportError
 from hub.log import note
 from hub.patience import backoff
@@ -56,10 +56,11 @@ def make_way(lane: Lane) -> None:
 
 def announce(settings: Settings, process: str, **said: object) -> None:
     """Say that *process* is ready, to systemd and, with its ports, in the state folder, where `hub run` looks."""
+    readiness.OWN.has("start")
     path = settings.path("run", f"{process}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps({"pid": os.getpid(), **said}), encoding="utf-8")
+    part.write_text(json.dumps({"pid": os.getpid(), **readiness.OWN.announced, **said}), encoding="utf-8")
     part.replace(path)
     systemd.ready(process)
 

@@ -10,10 +10,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from itertools import product
+from typing import Self, get_args
 
+from hub import readiness
 from hub.canary.alarm import Alarm, Kind, Tally
-from hub.canary.hatching import Canary, hatch
+from hub.canary.hatching import Canary, hatch, hearers
 from hub.canary.lookout import Lookout
 from hub.canary.reading import is_marked
 from hub.canary.tokens import Tokens
@@ -22,6 +24,7 @@ from hub.envelope import Record
 from hub.errors import TransportError
 from hub.keys import Keys
 from hub.log import note
+from hub.metrics import closed, families
 from hub.renewal import SECONDS, Renewal
 from hub.settings import Settings
 from hub.supervise import announce
@@ -100,6 +103,7 @@ class Rounds:
             self._send([canary.record for canary in canaries])
             while not lookout.settled and time.monotonic() - self._began < within and not stop.is_set():
                 stop.wait(LOOK_SECONDS)
+                readiness.OWN.beat()
                 self._follower.catch_up()
             stop.wait(AFTER_SECONDS)
             self._follower.catch_up()
@@ -152,6 +156,7 @@ def serve(
         note("canaries", "switched off: HUB_CANARY_SECONDS is 0")
         stop.wait()
         return
+    _expect(catalog)
     watch, renewal = _Watch(settings, stop), Renewal(catalog)
     current = [catalog]
     while not stop.is_set():
@@ -165,6 +170,7 @@ def serve(
             raise  # another process watches; this one has nothing more to do
         except TransportError as error:
             note("canaries", "no round could be made", level=logging.ERROR, kind=type(error).__name__)
+            readiness.OWN.lacks("kafka", "no round could be made; it is tried again")
             stop.wait(min(settings.canary_seconds, 15.0))
 
 
@@ -179,7 +185,9 @@ class _Watch:
     def over(self, rounds: Rounds, changed: Callable[[], bool]) -> None:
         """One round, and the time until the next; of a round in which policies *changed* nothing is told."""
         began, interval = time.monotonic(), self._settings.canary_seconds
+        readiness.OWN.beat()
         found = rounds.round(interval, self._stop)
+        readiness.OWN.has("kafka")
         self.rounds += 1
         if found.alarms:
             self._stop.wait(SECONDS)  # whoever carries may have seen a change a moment before us
@@ -188,14 +196,37 @@ class _Watch:
             return
         note("canaries", "round", events=found.canaries, count=len(found.alarms), seconds=round(found.seconds, 3))
         self._tell(found.alarms)
+        _count(found, datetime.now(UTC))
         announce(self._settings, "canaries", rounds=self.rounds, at=datetime.now(UTC).isoformat(timespec="seconds"),
                  seconds=round(found.seconds, 3), last=len(found.alarms), alarms=dict(self._counts))  # fmt: skip
         while (left := began + interval - time.monotonic()) > 0 and not self._stop.wait(min(left, 5.0)):
             self._tell(rounds.look())
 
     def _tell(self, alarms: Sequence[Alarm]) -> None:
+        readiness.OWN.beat()
         self._counts.update(alarm.kind for alarm in alarms)
+        for alarm in alarms:
+            agency = alarm.agency if alarm.agency in closed("agency") else ""  # "a watch" is none
+            families.ALARMS.of(kind=alarm.kind, agency=agency, stream=alarm.stream).inc()
         alarmed(alarms)
+
+
+def _expect(catalog: Catalog) -> None:
+    """Tell each alarm that there can be as none from the start, so that the first one is seen as a rise."""
+    for stream in catalog.streams.values():
+        for agency, kind in product(hearers(catalog, stream), get_args(Kind)):
+            families.ALARMS.of(kind=kind, agency=agency, stream=stream.name)
+
+
+def _count(found: Round, now: datetime) -> None:
+    """Count a round: how long canaries were on their way, and of whom all fared as they must."""
+    families.ROUNDS.of().inc()
+    families.ROUND_AT.of().set(now.timestamp())
+    for (agency, stream), tally in found.tallies.items():
+        if tally.arrived:
+            families.ROUND_TRIP.of(agency=agency, stream=stream).set(tally.seconds)
+        if not tally.alarms:
+            families.HEARD_AT.of(agency=agency, stream=stream).set(now.timestamp())
 
 
 def alarmed(alarms: Sequence[Alarm]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
@@ -54,7 +53,9 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: Lane | None) 
     elif not what:
         _all(settings)
     elif what == (REGISTRY,):
-        _registry(settings)
+        from hub.cli.processes import registry  # noqa: PLC0415
+
+        registry(sound(), settings)
     elif len(what) == 1 and what[0] in PROCESSES:
         _one(what[0], settings, lane)
     else:
@@ -118,23 +119,10 @@ def _supervised(settings: Settings, processes: Sequence[Sequence[str]]) -> None:
         supervisor.end()
 
 
-def _registry(settings: Settings) -> None:
-    from hub.registry.serving import serve  # noqa: PLC0415
-    from hub.supervise import announce, on_stop  # noqa: PLC0415
-
-    async def until_stopped() -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        on_stop(lambda: loop.call_soon_threadsafe(stop.set))
-        ready = lambda port: announce(settings, REGISTRY, ports={"https": port})  # noqa: E731
-        await serve(sound(), settings, stop=stop, ready=ready)
-
-    asyncio.run(until_stopped())
-
-
 def _one(process: str, settings: Settings, lane: Lane | None) -> None:
     from hub import cluster  # noqa: PLC0415
+    from hub.cli import processes  # noqa: PLC0415
     from hub.renewal import admit  # noqa: PLC0415
-    from hub.supervise import announce, make_way, on_stop  # noqa: PLC0415
 
     if lane is not None and process not in LANED:
         raise click.UsageError(f"--lane is for {' and '.join(LANED)}; {process} serves both lanes")
@@ -142,48 +130,11 @@ def _one(process: str, settings: Settings, lane: Lane | None) -> None:
     _warned(loaded)
     if process == "relay":
         admit(loaded, settings.path("live"))
-    cluster.prepare(loaded, settings, bootstrap)
     if process in LANED and lane is None:
+        cluster.prepare(loaded, settings, bootstrap)
         _supervised(settings, [one for one in cluster.PROCESSES if one[0] == process])
         return
-    if process == "relay" and lane is not None:
-        from hub.relaying import relay  # noqa: PLC0415
-
-        relay(loaded, settings, bootstrap, lane)
-        return
-    if process == "canaries":
-        from hub.canary.rounds import serve as watch_canaries  # noqa: PLC0415
-
-        ended = threading.Event()
-        on_stop(ended.set)
-        watch_canaries(loaded, settings, bootstrap, stop=ended, ready=lambda: announce(settings, "canaries"))
-        return
-
-    async def serve() -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        on_stop(lambda: loop.call_soon_threadsafe(stop.set))
-        if process == "gateway":
-            from hub import gateway  # noqa: PLC0415
-
-            ready = lambda ports: announce(settings, "gateway", ports=dict(ports))  # noqa: E731
-            await gateway.serve(loaded, settings, bootstrap, stop=stop, ready=ready)
-        elif process == "watches":
-            from hub.watches.process import serve as watch  # noqa: PLC0415
-
-            await watch(
-                loaded, settings.keys(), bootstrap=bootstrap, state_dir=settings.path("watches"), stop=stop,
-                ready=lambda: announce(settings, "watches"), replication=settings.replication, kafka=settings.kafka(),
-            )  # fmt: skip
-        elif lane is not None:
-            from hub import delivering  # noqa: PLC0415
-
-            make_way(lane)
-            ready_ = lambda: announce(settings, f"couriers.{lane}")  # noqa: E731
-            await delivering.serve(loaded, settings, bootstrap, lane=lane, stop=stop, ready=ready_)
-
-    import uvloop  # noqa: PLC0415
-
-    uvloop.run(serve())
+    processes.start(process, loaded, settings, bootstrap, lane)
 
 
 @main.command()

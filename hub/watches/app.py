@@ -16,6 +16,7 @@ from hub.catalog import Catalog
 from hub.errors import HubError, MessageError, TransportError
 from hub.keys import Keys
 from hub.log import note
+from hub.metrics import families
 from hub.watches.bounds import LARGEST, App, Consumer, Ends, Transport
 from hub.watches.changelog import GROUP, co_parted, security
 from hub.watches.ground import Ground
@@ -103,6 +104,7 @@ def build(
         tables[watch.name] = app.Table(
             watch.name, key_type=bytes, value_type=bytes, partitions=partitions[watching.kept.topic]
         )
+        families.WATCH_ENTRIES.of(watch=watch.name).set_function(partial(_entries, tables[watch.name]))
         if watch.keeps == watch.on:
             works.setdefault(watching.kept.topic, []).append((watching, partial(watching.keep_and_judge, now=now)))
             continue
@@ -128,6 +130,7 @@ def _agent(app: App, topic: str, works: tuple[tuple[Watching, Work], ...]) -> No
             message, promises = event.message, list[Promise]()
             app.committable.begun((message.topic, message.partition), message.offset)
             for watching, work in works:
+                families.WATCH_IN.of(watch=watching.watch.name, stream=streams[message.topic]).inc()
                 worked, fatal = await _worked(watching, _taken(message), work)
                 if fatal is not None:
                     await app.crash(fatal)
@@ -154,6 +157,7 @@ def _agent(app: App, topic: str, works: tuple[tuple[Watching, Work], ...]) -> No
         cast("Consumer", app.consumer).finished.add(event.message)
         await stream.ack(event)
 
+    streams = {one.topic: one.name for watching, _ in works for one in (watching.kept, watching.judged)}
     channel = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     app.agent(channel, name=topic, concurrency=1)(agent)
 
@@ -168,6 +172,7 @@ async def _worked(watching: Watching, taken: Taken, work: Work) -> tuple[Worked,
             "watches", "set aside", level=logging.WARNING, code=worked.fault.code, place=worked.fault.place,
             topic=taken.topic, partition=taken.partition, offset=taken.offset,
         )  # fmt: skip
+        families.WATCH_ASIDE.of(watch=watching.watch.name).inc()
         try:
             box = await watching.ground.emit(watching.quarantined(taken, worked.fault, datetime.now(UTC)))
         except MessageError:  # too large to be sealed: its place is told, and its topic still has it
@@ -179,6 +184,10 @@ async def _worked(watching: Watching, taken: Taken, work: Work) -> tuple[Worked,
     except Exception as error:  # noqa: BLE001  a fault of our own: told by kind, and never by what it says
         fatal = HubError(f"the watch {watching.watch.name} failed at {taken.place}: {type(error).__name__}")
         return Worked(), fatal
+
+
+def _entries(table: Any) -> float:
+    return float(len(table.data))
 
 
 def _taken(message: Any) -> Taken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +11,12 @@ from typing import NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from pydantic import ValidationError
 
+from hub import spans
 from hub.envelope import Envelope, Headers, Record, is_synthetic
 from hub.errors import MessageError, NotForUs, NotUnderstood, TransportError, Unreadable
 from hub.keys import Keys
 from hub.log import note
+from hub.metrics import families
 from hub.quarantine.item import set_aside
 from hub.stream import Stream
 from hub.watch import MORE_DOUBTS, Memory, Watch, record_of
@@ -130,6 +133,7 @@ class Watching:
         """Judge a record of the judged stream and emit what comes of it; nothing comes of a canary."""
         if taken.value is None or is_synthetic(taken.headers):
             return Worked()
+        began = time.time_ns()
         try:
             papers = _papers(taken)
             values = self.wire.read(self.judged, taken.value)
@@ -142,7 +146,10 @@ class Watching:
             certain = caught_up and not memory.doubts
             found = list(self.watch.judge(values, memory.state, papers, now=now(), caught_up=certain))
             records = [self._record(papers, position, event) for position, event in enumerate(found)]
-            return Worked(tuple([await self.ground.emit(record) for record in records]))
+            sent = tuple([await self.ground.emit(record) for record in records])
+            families.WATCH_OUT.of(watch=self.watch.name, stream=self.emitted.name).inc(len(records))
+            spans.watched(self.watch.name, self.emitted, papers.trace, records, began)
+            return Worked(sent)
         except TransportError:
             raise
         except NotForUs as aside:

@@ -1,7 +1,8 @@
 """
 The relay against a bare transactional copy of the same messages, and against a Faust agent doing the same work.
 
-`python -m tests.bench.relay [COUNT [FAUST_COUNT]]`; COUNT events a round. The figures are ratios of rates in one run on
+`python -m tests.bench.relay [COUNT [FAUST_COUNT]]`; COUNT events a round. What metrics and traces cost it:
+`python -m tests.bench.relay telling [COUNT]`. The figures are ratios of rates in one run on
 one machine; a machine that does something else at the same time slows the relay more than the copy, which mostly waits.
 """
 
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -24,11 +26,12 @@ from unittest.mock import patch
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from hub import catalog as catalogs
-from hub import cluster, disclosure
+from hub import cluster, disclosure, metrics, relay_counts, tracing
 from hub.case import Case
 from hub.catalog import Catalog
 from hub.envelope import Record
 from hub.keys import Keys
+from hub.labels import closed_sets
 from hub.local_kafka import LocalKafka
 from hub.outbound import Desk
 from hub.relay import BATCH, BATCHES, Relay
@@ -37,6 +40,7 @@ from hub.sync import as_synced
 from hub.transports.kafka import TopicWanted, consumer_settings, ensure_topics, producer_settings
 from hub.view import View
 from tests.bench.events import demographics
+from tests.flow.collector import Collector
 
 SECRET = b"a secret for tests, of 32 bytes."
 ROUNDS = 3
@@ -242,6 +246,66 @@ def in_process(catalog: Catalog, records: list[Record]) -> dict[str, float]:
     return {name: seconds / len(chosen) * 1e6 for name, seconds in best.items()}
 
 
+def cost_of_telling(count: int = 40_000, rounds: int = 5) -> None:
+    """The relay that counts nothing, that counts, and that traces too: rates in one run, round by round in turns."""
+    catalog = catalogs.load()
+    rates: dict[str, list[float]] = {"nothing": [], "metrics": [], "traces": []}
+    with tempfile.TemporaryDirectory() as folder, closing(Collector()) as collector:
+        kafka = LocalKafka(Path(folder))
+        bootstrap = kafka.up()
+        try:
+            cluster.prepare(catalog, Settings(state=Path(folder)), bootstrap)
+            for turn in range(rounds + 1):  # the first warms up, and is not told
+                kinds = list(rates) if turn % 2 else list(rates)[::-1]
+                for number, kind in enumerate(kinds):
+                    fill(bootstrap, list(demographics(catalog, Keys(SECRET), count, seed=3 * turn + number)))
+                    rate = told(bootstrap, count, catalog, kind, collector.url)
+                    if turn:
+                        rates[kind].append(rate)
+        finally:
+            kafka.down()
+    print(f"cost of telling: {count} events, one recipient; messages consumed a second, median of {rounds}")
+    for kind, found in rates.items():
+        ratio = statistics.median(one / other for one, other in zip(found, rates["nothing"], strict=True))
+        print(f"  {kind:8} {statistics.median(found):8,.0f}   against nothing {ratio:.3f}   "
+              f"({', '.join(f'{one:,.0f}' for one in found)})")  # fmt: skip
+    counting_alone(catalog)
+
+
+def told(bootstrap: str, count: int, catalog: Catalog, kind: str, collector: str) -> float:
+    """The relay's rate where it tells *kind* of what it does."""
+    if kind == "nothing":
+        with patch.object(relay_counts, "counted", lambda *_: relay_counts.Counts((), ())):
+            return relayed(bootstrap, count, catalog)
+    metrics.close(closed_sets(catalog))
+    if kind == "traces":
+        tracing.start("relay", collector)
+    try:
+        return relayed(bootstrap, count, catalog)
+    finally:
+        tracing.stop()
+        metrics.reset()
+
+
+def counting_alone(catalog: Catalog) -> None:
+    """What counting a batch takes, as a part of what deciding it takes, without Kafka: the best of many turns."""
+    metrics.close(closed_sets(catalog))
+    records = list(demographics(catalog, Keys(SECRET), BATCH, seed=1))
+    desk, now = Desk(catalog, catalog.by_topic[records[0].topic], Keys(SECRET)), datetime.now(UTC)
+    deciding, counting = 9e9, 9e9
+    for _ in range(10):
+        started = time.perf_counter()
+        receipts = [one for record in records for one in desk.carry(record, now=now).receipts]
+        over = time.perf_counter()
+        relay_counts.committed("routine", len(records), 0.1, relay_counts.counted(receipts, ()))
+        deciding, counting = min(deciding, over - started), min(counting, time.perf_counter() - over)
+    metrics.reset()
+    each = len(records)
+    counted, decided = counting / each * 1e9, deciding / each * 1e6
+    print(f"  in process: {counted:.0f} ns an event to count, {decided:.1f} µs to decide: {counting / deciding:.2%}"
+          "   (wanted: under 1 %)")  # fmt: skip
+
+
 def main(count: int = 100_000, faust_count: int = 10_000) -> None:
     """Three rounds of relay and copy, interleaved, then the others; prints each rate's median and the ratios."""
     catalog = catalogs.load()
@@ -279,4 +343,7 @@ def main(count: int = 100_000, faust_count: int = 10_000) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(one) for one in sys.argv[1:]))
+    if sys.argv[1:2] == ["telling"]:
+        cost_of_telling(*(int(one) for one in sys.argv[2:]))
+    else:
+        main(*(int(one) for one in sys.argv[1:]))

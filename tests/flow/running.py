@@ -39,6 +39,7 @@ class Running:
             "HUB_MLLP_PORT": "0",
             "HUB_LOG": "json",
             "HUB_CANARY_SECONDS": "0",  # where a test counts what agencies hear, nothing else travels
+            "HUB_DOOR_CHECK_SECONDS": "0",
             "PYTHONPATH": str(ROOT),
             **given,
         }

@@ -353,7 +353,8 @@ def test_every_line_of_a_lock_has_its_hashes(name: str) -> None:
 def test_locks_hold_what_the_project_asks_for(project: dict[str, Any]) -> None:
     """Each dependency is locked in a version that satisfies it, tools as well; and both locks agree."""
     runs, work = (locked(name) for name in LOCKS)
-    asked = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["postgresql"]]
+    extras = project["project"]["optional-dependencies"].values()
+    asked = [*project["project"]["dependencies"], *(one for extra in extras for one in extra)]
     tools = [*project["dependency-groups"]["dev"], *project["build-system"]["requires"]]
     for have, wanted in ((runs, asked), (work, [*asked, *tools])):
         for requirement in map(Requirement, wanted):
