@@ -97,16 +97,56 @@ def committed(
     group's coordinator is being made or moves (confluentinc/librdkafka#5040). What an open transaction is about to
     commit is not waited for.
     """
-    settings = consumer_settings(bootstrap, group, extra) | {"isolation.level": "read_uncommitted"}
-    consumer = Consumer(settings, logger=LOGGER)
+    asking = Places(bootstrap, extra)
     try:
-        found = consumer.committed([TopicPartition(*place) for place in of], timeout=timeout) if of else []
+        return asking.committed(group, of, timeout)
     finally:
-        consumer.close()
-    for one in found:
-        if one.error is not None:
-            raise KafkaException(one.error)
-    return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
+        asking.close()
+
+
+class Places:
+    """The same for many groups, again and again: each group's consumer, which joins nothing, stays open."""
+
+    def __init__(self, bootstrap: str, extra: Extra | None = None) -> None:
+        self._bootstrap, self._extra = bootstrap, extra
+        self._consumers: dict[str, Consumer] = {}
+
+    def committed(self, group: str, of: Collection[Place], timeout: float) -> dict[Place, int]:
+        """The next offset of *group* in each of the places *of* where it has one; raises `KafkaException`."""
+        if not of:
+            return {}
+        if group not in self._consumers:
+            settings = consumer_settings(self._bootstrap, group, self._extra) | {"isolation.level": "read_uncommitted"}
+            self._consumers[group] = Consumer(settings, logger=LOGGER)
+        try:
+            found = self._consumers[group].committed([TopicPartition(*place) for place in of], timeout=timeout)
+            for one in found:
+                if one.error is not None:
+                    raise KafkaException(one.error)
+        except KafkaException:
+            self._consumers.pop(group).close()  # what it knows of the group's coordinator may be what is wrong
+            raise
+        return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
+
+    def forget(self, groups: Collection[str]) -> None:
+        """Let go of the connections for all but *groups*."""
+        for group in self._consumers.keys() - set(groups):
+            self._consumers.pop(group).close()
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.forget(())
+
+
+def members(client: AdminClient, timeout: float) -> dict[str, int | None]:
+    """
+    How many members each group of the cluster has, None where its coordinator does not say; raises `KafkaException`.
+
+    Asked in the old way, broker by broker, which also lists the groups: librdkafka's newer call goes by the group's
+    coordinator, and takes the process down where that moves (confluentinc/librdkafka#4605).
+    """
+    listed = client.list_groups(timeout=timeout)
+    return {one.id: len(one.members) if one.error is None else None for one in listed}
 
 
 def seek_group(bootstrap: str, group: str, topic: str, partition: int, offset: int, extra: Extra | None = None) -> None:
