@@ -29,8 +29,8 @@ class Reading:
 
     *committed* is the group's next offset, None where it never committed; *end* where committed records end; *lag* how
     many records lie between; *waiting_since* the Kafka time of the record at the committed offset, None where nothing
-    waits; *held* offsets that an open transaction keeps from all readers; *missed* records deleted before they were
-    read. *agency* and *stream* are empty where a topic is of none.
+    waits; *held* offsets that an open transaction keeps from all readers, and *held_since* when it began; *missed*
+    records deleted before they were read. *agency* and *stream* are empty where a topic is of none.
     """
 
     group: str
@@ -45,6 +45,7 @@ class Reading:
     waiting_since: datetime | None
     held: int = 0
     missed: int = 0
+    held_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

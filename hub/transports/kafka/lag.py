@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,13 +52,13 @@ class Lag(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Measured:
     """
-    One measurement: a *row* for each group and partition, *ends* of all partitions looked at, *members* by group, and
-    *faults* by what could not be looked at.
+    One measurement: a *row* for each group and partition, *firsts* and *ends* of all partitions looked at, and *faults*
+    by what could not be looked at.
     """
 
     rows: tuple[Lag, ...] = ()
+    firsts: Mapping[Place, int] = field(default_factory=dict)
     ends: Mapping[Place, int] = field(default_factory=dict)
-    members: Mapping[str, int | None] = field(default_factory=dict)
     faults: Mapping[str, TransportError] = field(default_factory=dict)
 
 
@@ -97,6 +97,7 @@ class Meter:
         self._beneath: Consumer | None = None
         self._counted: dict[tuple[Place, int], _Counted] = {}
         self._held: dict[Place, tuple[int, datetime | None]] = {}
+        self._taken: dict[tuple[Place, int], datetime] = {}
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -117,7 +118,6 @@ class Meter:
             every, missing = present(self._admin, wanted, self._timeout)
             faults |= {topic: TransportError(f"Kafka has no topic {topic}; `hub run` makes it at start")
                        for topic in missing}  # fmt: skip
-            counts = members(self._admin, self._timeout)
             # Committed offsets before the ends, so that a group that moves meanwhile is never ahead of its topic.
             reached: dict[str, Mapping[Place, int]] = {}
             self._places.forget(groups)
@@ -153,7 +153,34 @@ class Meter:
                 max(0, high[place] - end[place]), 0 if at is None else max(0, first[place] - at),
                 oldest.taken if oldest else None, since.get(place),
             ))  # fmt: skip
-        return Measured(tuple(rows), end, counts, faults)
+        return Measured(tuple(rows), first, end, faults)
+
+    def groups(self) -> Mapping[str, int | None]:
+        """The groups of the cluster and their members, None where that is not known; raises `TransportError`."""
+        try:
+            return members(self._admin, self._timeout)
+        except KafkaException as error:
+            raise trouble(error, "asking for consumer groups") from error
+
+    def read(self, spans: Mapping[Place, Span]) -> Iterator[Stored]:
+        """The committed records of some spans; raises `TransportError`."""
+        yield from walk(self._consumer, spans, self._timeout)
+
+    def taken_at(self, places: Collection[tuple[Place, int]]) -> Mapping[tuple[Place, int], datetime]:
+        """When the hub took in the event at each of some offsets, of those that are still there."""
+        known = {key: self._taken[key] for key in places if key in self._taken}
+        for part in _rounds([(key, (key[1], key[1] + 1)) for key in places if key not in known]):
+            try:
+                first = offsets(self._admin, list(part), FIRST, self._timeout)
+                spans = {place: span for place, (_, span) in part.items() if first[place] <= span[0]}
+                for stored in walk(self._consumer, spans, self._timeout):
+                    place = (stored.record.topic, stored.partition)
+                    if (moment := taken(stored)) is not None and stored.offset == part[place][0][1]:
+                        known[place, stored.offset] = moment
+            except (TransportError, KafkaException):
+                continue  # whoever asks has another time, and asks again
+        self._taken = dict(known)
+        return known
 
     def _behind(self, place: Place, start: int, end: int) -> tuple[int, _First | None]:
         """What was counted between two offsets; where it could not be read, the distance."""
