@@ -104,7 +104,8 @@ class Calendar(_Shape):
 
     def last(self, kind: Kind) -> date | None:
         """The last day of which it tells, None where of none."""
-        return self.bank_holidays.last if kind == "working" else self.school_terms and self.school_terms.last
+        known = self.bank_holidays if kind == "working" else self.school_terms
+        return known.last if known is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Deadline:
 
 def parse(within: str) -> Deadline:
     """What *within* says; raises ValueError where it is none of the words."""
-    if re.match(WORDS, within, re.ASCII) is None:
+    if re.fullmatch(WORDS, within) is None:
         raise ValueError(SAID)
     words = within.split()
     if words[0] == "next":

@@ -26,14 +26,12 @@ def grants(catalog: Catalog) -> Iterator[Finding]:
                 yield from _grant(key, stream, grant, grant.within, document, catalog)
 
 
-def _grant(
-    key: str, stream: str, grant: Grant, within: str, document: Document, catalog: Catalog
-) -> Iterator[Finding]:
+def _grant(key: str, stream: str, grant: Grant, within: str, document: Document, catalog: Catalog) -> Iterator[Finding]:
     at, asks = ("hears", stream, "within"), parse(within).asks
-    if asks is not None and (catalog.calendar is None or catalog.calendar.last(asks) is None):
-        if not catalog.unread(CALENDAR):
-            what = f"{CALENDAR} tells of no {asks} days, so that nobody knows when this is due"
-            yield document.finding(at, what, f"write {ENTRY[asks]} there")
+    told = asks is None or (catalog.calendar is not None and catalog.calendar.last(asks) is not None)
+    if asks is not None and not told and not catalog.unread(CALENDAR):
+        what = f"{CALENDAR} tells of no {asks} days, so that nobody knows when this is due"
+        yield document.finding(at, what, f"write {ENTRY[asks]} there")
     least = _least(within)
     if timedelta(milliseconds=milliseconds(grant.kept)) < least:
         what = f"is longer than the hub keeps what it published ({grant.kept})"

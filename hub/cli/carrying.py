@@ -1,4 +1,4 @@
-"""Verbs for those who run the hub: run, and lag."""
+"""The verb for those who run the hub: run."""
 
 from __future__ import annotations
 
@@ -125,21 +125,3 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
             await delivering.serve(loaded, settings, bootstrap, stop=stop, ready=lambda: announce(settings, "couriers"))
 
     asyncio.run(serve())
-
-
-@main.command()
-@click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")
-def lag(watch: bool) -> None:
-    """How far each of the hub's groups is behind, by count and by the age of the oldest that waits."""
-    from hub import cluster, report  # noqa: PLC0415
-
-    settings = Settings.read()
-    loaded, bootstrap = sound(), bootstrap_of(settings)
-    pause = threading.Event()
-    while True:
-        report.lag(console, cluster.by_topic(cluster.behind(loaded, settings, bootstrap)))
-        try:
-            if not watch or pause.wait(2.0):
-                return
-        except KeyboardInterrupt:
-            return

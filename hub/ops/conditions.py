@@ -24,6 +24,7 @@ class _Partition:
 
     place: int | None
     waits_from: datetime | None
+    moved: datetime | None = None
     took: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
 
@@ -38,15 +39,11 @@ class Conditions:
     def see(self, rows: list[Lag], members: dict[str, int | None], now: datetime) -> dict[tuple[str, str], Condition]:
         """Take in one measurement; gives each group's condition in each topic."""
         groups = {row.group for row in rows}
-        self._empty = {
-            one: self._empty.get(one, 0) + 1 if members.get(one, 0) == 0 else 0 for one in groups
-        }
+        self._empty = {one: self._empty.get(one, 0) + 1 if members.get(one, 0) == 0 else 0 for one in groups}
         told: dict[tuple[str, str], list[Lag]] = {}
         for row in rows:
             told.setdefault((row.group, row.topic), []).append(row)
-        self._partitions = {
-            (row.group, row.topic, row.partition): self._moved(row, now) for row in rows
-        }
+        self._partitions = {(row.group, row.topic, row.partition): self._moved(row, now) for row in rows}
         self._lags = {one: self._lags.get(one, deque()) for one in told}
         found: dict[tuple[str, str], Condition] = {}
         for (group, topic), of in told.items():
@@ -57,6 +54,11 @@ class Conditions:
             found[group, topic] = self._condition(group, of, lags, now)
         return found
 
+    def moved(self, row: Lag) -> datetime | None:
+        """When a group was last seen to commit something new in a partition."""
+        known = self._partitions.get((row.group, row.topic, row.partition))
+        return known.moved if known is not None else None
+
     def _moved(self, row: Lag, now: datetime) -> _Partition:
         """One partition at one more look."""
         known = self._partitions.get((row.group, row.topic, row.partition))
@@ -65,7 +67,7 @@ class Conditions:
         if known.place != row.committed:
             if known.waits_from is not None:
                 known.took.append((now - known.waits_from).total_seconds())
-            known.place, known.waits_from = row.committed, now if row.lag else None
+            known.place, known.waits_from, known.moved = row.committed, now if row.lag else None, now
         elif not row.lag:
             known.waits_from = None
         elif known.waits_from is None:

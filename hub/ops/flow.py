@@ -1,4 +1,4 @@
-"""Flow: how much is said and heard a minute, and what fell silent, from how far topics go and a little of their ends."""
+"""Flow: how much is said and heard a minute, from how far topics go and a little of what lies at their ends."""
 
 from __future__ import annotations
 
@@ -97,6 +97,6 @@ class Flow:
         return said, heard
 
     def _speaker(self, source: str, stream: str) -> Key:
-        """`/agency/line`, as the gateway writes it; what nobody of the catalog said, such as a watch, is of no agency."""
+        """`/agency/line`, as the gateway writes it; what nobody of the catalog said, a watch's, is of no agency."""
         agency, _, line = source.strip("/").partition("/")
         return (agency, line, stream) if (agency, line) in self._lines else ("", "", stream)

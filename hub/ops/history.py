@@ -6,7 +6,6 @@ import json
 from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,8 +77,8 @@ class History:
         """All that is known of one, the oldest first: the finest there is of each time."""
         found: list[Point] = []
         for series in self._ways.get(way, ()):
-            points = series.points()
-            found = [*takewhile(lambda point: not found or point.at < found[0].at, points), *found]
+            finer = found[0].at if found else datetime.max.replace(tzinfo=UTC)
+            found = [*(point for point in series.points() if point.at < finer), *found]
         return found
 
     def keep(self) -> None:

@@ -1,4 +1,4 @@
-"""The observer: looks at cluster, ledger and processes every few seconds, changes none of them, and keeps the picture."""
+"""The observer: looks at cluster, ledgers and processes every few seconds, changes none, and keeps the picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from hub import cluster
 from hub.catalog import Catalog
@@ -64,7 +64,7 @@ class Observer:
         return self._picture
 
     def history(self, agency: str, stream: str) -> Sequence[Point]:
-        """How much of *stream* was undelivered to *agency*, and how old it was, the oldest first; a week at the most."""
+        """How much of *stream* was undelivered to *agency*, and how old, the oldest first; a week at the most."""
         with self._lock:
             return self._history.points((agency, stream))
 
@@ -80,7 +80,7 @@ class Observer:
             silent = {topic for topic in self._flow.topics if self._silence.silent(topic, now) is not None}
             readings = tuple(self._reading(row, reads[row.group]) for row in rows)
             groups = tuple(self._groups(readings, conditions, members, silent))
-            owed = self._owed(rows, reads, now, faults)
+            owed = self._owed(rows, reads, faults)
             processes = tuple(self._processes())
             if came is not None:
                 self._silence.see(self._flow.topics, came, now)
@@ -108,7 +108,9 @@ class Observer:
                     self.look()
                 except Exception as error:  # noqa: BLE001  nothing may end the looking; that it failed is seen
                     note("ops", "a look failed", level=logging.ERROR, kind=type(error).__name__)
-                    self._picture = Picture(at=datetime.now(UTC), faults={"ops": f"a look failed: {type(error).__name__}"})
+                    self._picture = Picture(
+                        at=datetime.now(UTC), faults={"ops": f"a look failed: {type(error).__name__}"}
+                    )
                 if time.monotonic() - kept > KEEP_SECONDS:
                     self._keep()
                     kept = time.monotonic()
@@ -199,13 +201,13 @@ class Observer:
             faults["quarantine"] = str(error)
             return self._quarantined
 
-    def _owed(self, rows: Sequence[Lag], reads: Mapping[str, Reads], now: datetime, faults: dict[str, str]) -> list[Owed]:
+    def _owed(self, rows: Sequence[Lag], reads: Mapping[str, Reads], faults: dict[str, str]) -> list[Owed]:
         by_ledger = [(one.agency.key, one.stream) for one in self._heard if one.door.by != "kafka"]
         opened, said = self._ledgers.look(by_ledger)
         faults |= said
         asked = [((one.oldest.topic, one.oldest.partition), one.oldest.offset) for one in opened.values() if one.oldest]
         taken = self._meter.taken_at(asked) if self._meter is not None and asked else {}
-        return list(deliveries(self._catalog, self._heard, rows, reads, opened, taken, now))
+        return list(deliveries(self._catalog, self._heard, rows, reads, opened, taken, self._conditions.moved))
 
     def _processes(self) -> list[Process]:
         watching = (cluster.CANARIES,) if self._settings.canary_seconds else ()

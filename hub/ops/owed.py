@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -26,7 +26,8 @@ class Owed(NamedTuple):
 
 def deliveries(
     catalog: Catalog, heard: Sequence[Heard], rows: Sequence[Lag], reads: Mapping[str, Reads],
-    opened: Mapping[tuple[str, str], Open], taken: Mapping[tuple[Place, int], datetime], now: datetime,
+    opened: Mapping[tuple[str, str], Open], taken: Mapping[tuple[Place, int], datetime],
+    moved: Callable[[Lag], datetime | None],
 ) -> Iterator[Owed]:  # fmt: skip
     """
     What is owed to each agency of each stream.
@@ -37,7 +38,8 @@ def deliveries(
     papers, or one that Kafka does not hold any more) Kafka's or the courier's counts.
 
     Of several groups by which a partner reads the one that is furthest behind counts: a second group, for a test or an
-    archive, must not hide that the first stopped. What waits for the relay may be for somebody else; it counts.
+    archive, must not hide that the first stopped. Its commits are its acknowledgements, and *moved* tells of the last.
+    What waits for the relay may be for somebody else; it counts.
     """
     for one in heard:
         stream, key = catalog.streams[one.stream], one.agency.key
@@ -59,11 +61,13 @@ def deliveries(
             ledger.acknowledged_at is None
             or (ledger.failing_since is not None and ledger.acknowledged_at < ledger.failing_since)
         )
+        commits = [at for row in mine if one.door.by == "kafka" and (at := moved(row)) is not None]
         yield Owed(
             Delivery(
                 agency=key, stream=one.stream, lane=stream.lane, road=one.door.by, within=within or "",
-                undelivered=sum(row.lag for row in (*relays, *mine)) + ledger.count, parked=ledger.parked,
-                oldest=oldest, due=until, acknowledged_at=ledger.acknowledged_at, held_off=refuses,
+                undelivered=sum(row.lag for row in (*relays, *mine)) + ledger.messages, parked=ledger.parked,
+                oldest=oldest, due=until, held_off=refuses,
+                acknowledged_at=max(commits, default=ledger.acknowledged_at),
             ),
             ledger.failing,
             doubt,

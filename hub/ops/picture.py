@@ -69,9 +69,10 @@ class Delivery:
     What one agency has not been told yet of one stream, from the relay to its acknowledgement.
 
     *undelivered* counts what waits to be decided, lies on the agency's topic unread, or was not acknowledged at its
-    door; *parked* of these wait for a person. *oldest* is when the hub took in the oldest of them; *due* when that one must
-    have arrived, by the agreement's `within`, None where none is agreed. *within* says it in the agreement's words.
-    *acknowledged_at* is the partner's last acknowledgement, *held_off* that its breaker is open.
+    door; *parked* of these wait for a person. *oldest* is when the hub took in the oldest of them; *due* when that one
+    must have arrived, by the agreement's `within`, None where none is agreed, or nobody knows. *within* says it in the
+    agreement's words. *acknowledged_at* is the partner's last acknowledgement, *held_off* that since then it took
+    nothing, though it was tried.
     """
 
     agency: str
@@ -147,6 +148,11 @@ class Picture:
     quarantined: tuple[Quarantined, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def overdue(self) -> tuple[Delivery, ...]:
+        """What should have arrived by now and has not."""
+        return tuple(one for one in self.deliveries if one.due is not None and one.due <= self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

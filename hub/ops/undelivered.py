@@ -28,11 +28,11 @@ class Open(NamedTuple):
     """
     What one ledger holds of one agency and stream.
 
-    Of *count* messages that are not acknowledged *parked* wait for a person, and *failing* were tried in vain since
+    Of *messages* that are not acknowledged *parked* wait for a person, and *failing* were tried in vain since
     *failing_since*; *acknowledged_at* is the last acknowledgement.
     """
 
-    count: int = 0
+    messages: int = 0
     parked: int = 0
     failing: int = 0
     failing_since: datetime | None = None
@@ -100,7 +100,7 @@ def _open(store: Engine, ways: Collection[Way]) -> dict[Way, Open]:
         for agency, stream, state, failing, count, seq, created in connection.execute(query).all():
             way = (agency, stream)
             one = found.get(way, Open())
-            one = one._replace(count=one.count + count, parked=one.parked + (count if state == "PARKED" else 0))
+            one = one._replace(messages=one.messages + count, parked=one.parked + (count if state == "PARKED" else 0))
             if failing:
                 one = one._replace(failing=count, failing_since=created)
             found[way], first[way] = one, min(seq, first.get(way, seq))
@@ -122,5 +122,5 @@ def _both(one: Open, other: Open) -> Open:
     acked = max((each.acknowledged_at for each in (one, other) if each.acknowledged_at), default=None)
     since = min((each.failing_since for each in (one, other) if each.failing_since), default=None)
     return Open(
-        one.count + other.count, one.parked + other.parked, one.failing + other.failing, since, oldest, acked
+        one.messages + other.messages, one.parked + other.parked, one.failing + other.failing, since, oldest, acked
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from hub.catalog import Catalog
 from hub.deadline import ENGLAND, parse
@@ -37,13 +38,13 @@ def so_far(delivery: Delivery, now: datetime) -> str:
     if delivery.oldest is None:
         return ""
     if delivery.due is None:
-        return f"{age(now - delivery.oldest)}, and no time is agreed" if not delivery.within else age(
-            now - delivery.oldest)  # fmt: skip
+        return age(now - delivery.oldest)
     span = parse(delivery.within).span
     if span and span < timedelta(days=1):
         unit, seconds = ("min", 60) if span < timedelta(hours=1) else ("h", 3600)
-        return f"{int((now - delivery.oldest).total_seconds() // seconds)} {unit} of {int(span.total_seconds() // seconds)}"
-    return f"since {_clock(delivery.oldest)}, due {_clock(delivery.due)} ({delivery.within})"
+        used, whole = ((one.total_seconds() // seconds) for one in (now - delivery.oldest, span))
+        return f"{used:.0f} {unit} of {whole:.0f}"
+    return f"since {clock(delivery.oldest)}, due {clock(delivery.due)} ({delivery.within})"
 
 
 def waiting(delivery: Delivery, catalog: Catalog, failing: int) -> Iterator[Trouble]:
@@ -54,7 +55,7 @@ def waiting(delivery: Delivery, catalog: Catalog, failing: int) -> Iterator[Trou
         yield Trouble(severity="warning", code="delivery.parked", sentence=sentence, agency=delivery.agency,
                       stream=delivery.stream)  # fmt: skip
     if delivery.held_off:
-        last = f"the last acknowledgement is of {_clock(delivery.acknowledged_at)}" if delivery.acknowledged_at else (
+        last = f"the last acknowledgement is of {clock(delivery.acknowledged_at)}" if delivery.acknowledged_at else (
             "nothing was ever acknowledged")  # fmt: skip
         sentence = f"{name} does not take {stream}: {failing} tried in vain, {last}"
         yield Trouble(severity="trouble", code="delivery.unanswered", sentence=sentence, agency=delivery.agency,
@@ -81,7 +82,7 @@ def faring(group: Group, catalog: Catalog) -> Iterator[Trouble]:
         return
     severity, words = SAID[group.condition]
     whose = f"{_name(group.agency, catalog)} ({group.group})" if group.reader == "partner" else group.group
-    since = f" since {_clock(group.waiting_since)}" if group.waiting_since else ""
+    since = f" since {clock(group.waiting_since)}" if group.waiting_since else ""
     sentence = f"{whose} {words.format(lag=group.lag, since=since)}; topic {group.topic}"
     yield Trouble(severity=severity, code=f"group.{group.condition}", sentence=sentence, agency=group.agency,
                   stream=group.stream, group=group.group, since=group.waiting_since)  # fmt: skip
@@ -90,12 +91,12 @@ def faring(group: Group, catalog: Catalog) -> Iterator[Trouble]:
 def lost(reading: Reading, now: datetime) -> Iterator[Trouble]:
     """Records deleted unread, and a transaction that nobody ends."""
     place = f"{reading.topic}/{reading.partition}"
-    about = {"agency": reading.agency, "stream": reading.stream, "group": reading.group}
+    about: dict[str, Any] = {"agency": reading.agency, "stream": reading.stream, "group": reading.group}
     if reading.missed:
         sentence = f"{reading.group} missed {reading.missed} offsets of {place}: they were deleted before it read them"
         yield Trouble(severity="trouble", code="group.missed", sentence=sentence, **about)
     if reading.held_since is not None and now - reading.held_since > HANGS:
-        since = _clock(reading.held_since)
+        since = clock(reading.held_since)
         sentence = f"a transaction is open on {place} since {since}, and holds {reading.held} offsets from every reader"
         yield Trouble(severity="trouble", code="transaction.open", sentence=sentence, since=reading.held_since, **about)
 
@@ -131,7 +132,8 @@ def age(span: timedelta) -> str:
     return f"{max(0, seconds)} s"
 
 
-def _clock(moment: datetime | None) -> str:
+def clock(moment: datetime | None) -> str:
+    """A moment by the clocks of England, with its day; empty for none."""
     return f"{moment.astimezone(ENGLAND):%a %d %b %H:%M}" if moment is not None else ""
 
 

@@ -146,7 +146,7 @@ def members(client: AdminClient, timeout: float) -> dict[str, int | None]:
     coordinator, and takes the process down where that moves (confluentinc/librdkafka#4605).
     """
     listed = client.list_groups(timeout=timeout)
-    return {one.id: len(one.members) if one.error is None else None for one in listed}
+    return {str(one.id): len(one.members) if one.error is None else None for one in listed}
 
 
 def seek_group(bootstrap: str, group: str, topic: str, partition: int, offset: int, extra: Extra | None = None) -> None:

@@ -88,12 +88,11 @@ class Meter:
     """
 
     def __init__(self, bootstrap: str, extra: Extra | None = None, *, timeout: float = 10.0) -> None:
-        self._timeout = timeout
+        self._timeout, self._where = timeout, (bootstrap, extra)
         self._admin = admin(bootstrap, extra)
         self._places = Places(bootstrap, extra)
         self._open = ExitStack()
         self._consumer = self._open.enter_context(looking(bootstrap, extra))
-        self._uncommitted = lambda: self._open.enter_context(looking(bootstrap, extra, uncommitted=True))
         self._beneath: Consumer | None = None
         self._counted: dict[tuple[Place, int], _Counted] = {}
         self._held: dict[Place, tuple[int, datetime | None]] = {}
@@ -140,7 +139,9 @@ class Meter:
             if place[0] in groups[group]
         }
         starts = {
-            (group, place): at if at is not None and first[place] <= at <= max(high[place], end[place]) else first[place]
+            (group, place): at
+            if at is not None and first[place] <= at <= max(high[place], end[place])
+            else first[place]
             for (group, place), at in own_places.items()
         }
         faults |= self._read({(place, start): end[place] for (_, place), start in starts.items()})
@@ -247,7 +248,8 @@ class Meter:
         unknown = {place: (at, at + 1) for place, at in again.items() if self._held[place][1] is None}
         since = {place: moment for place in again if (moment := self._held[place][1]) is not None}
         if unknown:
-            self._beneath = self._beneath or self._uncommitted()
+            if self._beneath is None:
+                self._beneath = self._open.enter_context(looking(*self._where, uncommitted=True))
             try:
                 for stored in walk(self._beneath, unknown, self._timeout):
                     since[stored.record.topic, stored.partition] = stored.time
