@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from hub.errors import TransportError
@@ -14,6 +14,7 @@ from hub.transports.kafka.clients import LOGGER, Extra, admin, consumer_settings
 from hub.transports.kafka.reading import END, FIRST, Place, offsets, places
 
 ATTEMPT_SECONDS = 5.0
+RECOUNT_SECONDS = 30.0
 _IN_USE = KafkaError.UNKNOWN_MEMBER_ID  # what Kafka answers where a group has members, be it one that just stopped
 # What a cluster answers in its first seconds, while it makes topics, elects leaders and loads its groups.
 _SOON = frozenset({
@@ -138,15 +139,37 @@ class Places:
         self.forget(())
 
 
-def members(client: AdminClient, timeout: float) -> dict[str, int | None]:
+class Members:
     """
-    How many members each group of the cluster has, None where its coordinator does not say; raises `KafkaException`.
+    How many members each group of a cluster has.
 
-    Asked in the old way, broker by broker, which also lists the groups: librdkafka's newer call goes by the group's
-    coordinator, and takes the process down where that moves (confluentinc/librdkafka#4605).
+    That there are none is known at every look, from the list of groups, for which brokers are asked. How many there
+    are is asked of each group's coordinator, now and then only: librdkafka's call can take the process down while that
+    moves (confluentinc/librdkafka#4605).
     """
-    listed = client.list_groups(timeout=timeout)
-    return {str(one.id): len(one.members) if one.error is None else None for one in listed}
+
+    def __init__(self, client: AdminClient) -> None:
+        self._client = client
+        self._known: dict[str, tuple[int, float]] = {}
+
+    def look(self, timeout: float) -> dict[str, int | None]:
+        """By group, None where nobody says; raises `KafkaException`."""
+        now = time.monotonic()
+        listed = self._client.list_consumer_groups(request_timeout=timeout).result()
+        for error in listed.errors:
+            raise error
+        filled = {one.group_id for one in listed.valid if one.state != ConsumerGroupState.EMPTY}
+        self._known = {
+            group: known for group, known in self._known.items() if group in filled and now - known[1] < RECOUNT_SECONDS
+        }
+        if unknown := sorted(filled - self._known.keys()):
+            for group, future in self._client.describe_consumer_groups(unknown, request_timeout=timeout).items():
+                try:
+                    self._known[group] = (len(future.result().members), now)
+                except KafkaException:
+                    continue  # it was deleted meanwhile, or its coordinator moves: it is asked again at the next look
+        counted: dict[str, int | None] = {group: known[0] for group, known in self._known.items()}
+        return {one.group_id: counted.get(one.group_id) if one.group_id in filled else 0 for one in listed.valid}
 
 
 def seek_group(bootstrap: str, group: str, topic: str, partition: int, offset: int, extra: Extra | None = None) -> None:

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaException
 from hub.envelope import Headers
 from hub.errors import TransportError
 from hub.transports.kafka.clients import Extra, admin, trouble
-from hub.transports.kafka.groups import Places, members
+from hub.transports.kafka.groups import Members, Places
 from hub.transports.kafka.reading import END, FIRST, Place, Stored, looking, offsets, present, walk
 
 COUNTED = 1000
@@ -90,6 +90,7 @@ class Meter:
     def __init__(self, bootstrap: str, extra: Extra | None = None, *, timeout: float = 10.0) -> None:
         self._timeout, self._where = timeout, (bootstrap, extra)
         self._admin = admin(bootstrap, extra)
+        self._members = Members(self._admin)
         self._places = Places(bootstrap, extra)
         self._open = ExitStack()
         self._consumer = self._open.enter_context(looking(bootstrap, extra))
@@ -159,7 +160,7 @@ class Meter:
     def groups(self) -> Mapping[str, int | None]:
         """The groups of the cluster and their members, None where that is not known; raises `TransportError`."""
         try:
-            return members(self._admin, self._timeout)
+            return self._members.look(self._timeout)
         except KafkaException as error:
             raise trouble(error, "asking for consumer groups") from error
 
