@@ -29,7 +29,7 @@ def lag(watch: bool, as_json: bool) -> None:
 
     \b
       hub lag                       groups by count, by age and how they fare; agencies against `within` of their policy
-      hub lag --watch               the same every two seconds: what stands still is seen after nine
+      hub lag --watch               the same every two seconds: what stands still is seen after seven
       hub lag --json | jq '.deliveries[] | select(.undelivered > 0)'
       hub lag > /dev/null || echo 'something is overdue'
 

@@ -11,7 +11,7 @@ from hub.transports.kafka import Lag
 
 WINDOW = timedelta(seconds=30)
 """What *slow* looks at: whether all of its second half is further behind than all of its first."""
-PATIENCE = timedelta(seconds=9)
+PATIENCE = timedelta(seconds=7)
 """How long a group may commit nothing while records wait, unless it took longer lately and went on all the same."""
 REMEMBERED = 20  # commits of a partition of which is remembered how long they took
 MORE = 1.5

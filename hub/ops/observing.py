@@ -190,7 +190,11 @@ class Observer:
 
     def _waiting(self, measured: Measured, now: datetime, faults: dict[str, str]) -> tuple[Quarantined, ...]:
         """What is in quarantine; the hub's secret tells which record of a stream an item is."""
+        secret = self._settings.secret_file or self._settings.path("secrets", "hub.key")
         if self._meter is None:
+            return self._quarantined
+        if not secret.exists():
+            faults["quarantine"] = "the hub has made no secret yet"  # and looking must not make one
             return self._quarantined
         try:
             if self._refused is None:

@@ -40,7 +40,7 @@ def so_far(delivery: Delivery, now: datetime) -> str:
     if delivery.due is None:
         return age(now - delivery.oldest)
     span = parse(delivery.within).span
-    if span and span < timedelta(days=1):
+    if span and span <= timedelta(days=1):
         unit, seconds = ("min", 60) if span < timedelta(hours=1) else ("h", 3600)
         used, whole = ((one.total_seconds() // seconds) for one in (now - delivery.oldest, span))
         return f"{used:.0f} {unit} of {whole:.0f}"

@@ -79,5 +79,3 @@ def test_a_topic_that_is_not_there_is_a_fault_and_hides_no_other(empty_kafka: st
     found = meter.measure({stage.group: [stage.topic, f"{fresh}-gone.v1"]})
     assert [row.lag for row in found.rows] == [1]
     assert list(found.faults) == [f"{fresh}-gone.v1"]
-
-

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from hub.errors import TransportError
@@ -151,13 +159,15 @@ class Members:
     def __init__(self, client: AdminClient) -> None:
         self._client = client
         self._known: dict[str, tuple[int, float]] = {}
+        self._listed: set[str] = set()
 
     def look(self, timeout: float) -> dict[str, int | None]:
         """By group, None where nobody says; raises `KafkaException`."""
         now = time.monotonic()
         listed = self._client.list_consumer_groups(request_timeout=timeout).result()
-        for error in listed.errors:
-            raise error
+        if listed.errors and not listed.valid:
+            fault: Any = listed.errors[0]  # a KafkaError, whatever their stub says
+            raise KafkaException(fault)
         filled = {one.group_id for one in listed.valid if one.state != ConsumerGroupState.EMPTY}
         self._known = {
             group: known for group, known in self._known.items() if group in filled and now - known[1] < RECOUNT_SECONDS
@@ -169,7 +179,10 @@ class Members:
                 except KafkaException:
                     continue  # it was deleted meanwhile, or its coordinator moves: it is asked again at the next look
         counted: dict[str, int | None] = {group: known[0] for group, known in self._known.items()}
-        return {one.group_id: counted.get(one.group_id) if one.group_id in filled else 0 for one in listed.valid}
+        found = {one.group_id: counted.get(one.group_id) if one.group_id in filled else 0 for one in listed.valid}
+        away: set[str] = self._listed - found.keys() if listed.errors else set()  # of a broker that did not answer
+        self._listed = {*found, *away}
+        return {**dict.fromkeys(away), **found}
 
 
 def seek_group(bootstrap: str, group: str, topic: str, partition: int, offset: int, extra: Extra | None = None) -> None:
