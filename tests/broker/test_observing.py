@@ -60,6 +60,7 @@ def observer(empty_kafka: str, catalog: Catalog, settings: Settings) -> Iterator
     made, stop = Observer(catalog, settings, empty_kafka), threading.Event()
     thread = threading.Thread(target=made.run, args=(stop,))
     thread.start()
+    seconds_until(made, lambda picture: "kafka" not in picture.faults, "the first look")
     yield made
     stop.set()
     thread.join()
