@@ -37,7 +37,7 @@ BROKEN = [
     (
         "sooner_than_the_file_goes",
         [(CPIS, "within: 2 days", "within: 2 hours")],
-        CPIS, "hears.cpis_flag.within: the file of xml by mesh goes every 24 hours, which is too late → have it go more often in agency.yaml, or give it more time",
+        CPIS, "hears.cpis_flag.within: the file of xml by files goes every 24 hours, which is too late → have it go more often in agency.yaml, or give it more time",
     ),
     (
         "a_holiday_outside_of_the_list",
