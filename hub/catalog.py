@@ -19,6 +19,7 @@ from hub.agency import Agency
 from hub.approvals import FILE as APPROVALS
 from hub.approvals import Approvals
 from hub.avro import Codec, schema_of
+from hub.deadline import Calendar
 from hub.document import Document, Finding, parse, read
 from hub.errors import CatalogError
 from hub.inbound import Line
@@ -57,6 +58,7 @@ class Catalog:
     notice: Notice | None
     lock: SchemaLock
     approvals: Mapping[str, Approvals] = field(default_factory=dict)
+    calendar: Calendar | None = None
     documents: Mapping[str, Document] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -159,6 +161,7 @@ def look() -> Catalog:
         notice=reader.shape(Notice, connectors / "notice.yaml", "connectors/notice.yaml"),
         lock=reader.lock(topics),
         approvals=approvals,
+        calendar=reader.calendar(connectors / "calendar.yaml"),
         documents=reader.documents,
         findings=tuple(reader.findings),
     )
@@ -266,6 +269,10 @@ class _Reader:
             return None
         # Of what was read, not of the file as it is now: an approval is of one content.
         return policy.model_copy(update={"version": version_of(self.documents[place].content)})
+
+    def calendar(self, path: Path) -> Calendar | None:
+        """Which days count; None where nobody wrote it, which matters only where a deadline asks."""
+        return self.shape(Calendar, path, "connectors/calendar.yaml") if path.exists() else None
 
     def keeping(self, path: Path) -> dict[str, Keeping]:
         document = self.document(path, "topics/keeping.yaml")

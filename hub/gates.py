@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, NamedTuple, get_args
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
 from hub.case import Case
+from hub.deadline import ENGLAND
 from hub.stream import Event, Sensitivity, Stream, pick
 
-ENGLAND = ZoneInfo("Europe/London")
 OF_AGE = 16
 """From this birthday on consent is the young person's own to give (the notice; Family Law Reform Act 1969 s.8)."""
 

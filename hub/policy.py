@@ -8,15 +8,21 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from hub import gates, seals
 from hub.case import Case
-from hub.gates import ENGLAND
+from hub.deadline import ENGLAND, WORDS
+from hub.deadline import parse as parse_deadline
 from hub.stream import pick
 
 Sentence = Annotated[str, StringConstraints(min_length=12, strip_whitespace=True)]
 Value = str | bool | int
+
+
+def _said(within: str) -> str:
+    parse_deadline(within)
+    return within
 
 
 class Shape(BaseModel):
@@ -75,6 +81,15 @@ class Grant(Shape):
         str,
         Field(pattern=r"^[1-9]\d{0,3} (hours|days)$", description="How long the hub keeps what it published."),
     ]
+    within: Annotated[
+        str | None,
+        AfterValidator(lambda within: within if within is None else _said(within)),
+        Field(
+            description="By when it must have arrived, counted from when the hub took it in: `5 minutes`, `24 hours`, "
+            "`1 working day`, `next school day 08:30`.",
+            json_schema_extra={"pattern": WORDS},
+        ),
+    ] = None
 
 
 class Policy(Shape):

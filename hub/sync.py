@@ -14,6 +14,7 @@ from hub import disclosure, settings_reference, topology
 from hub.agency import Agency
 from hub.avro import granted_schemas, schema_of
 from hub.catalog import Catalog, folder_of
+from hub.deadline import Calendar
 from hub.document import Finding
 from hub.policy import Policy, cite
 from hub.promises import Notice
@@ -44,7 +45,7 @@ def derived(catalog: Catalog) -> Iterator[Derived]:
         entries = [one for one in topology.topics(catalog) if one.name.startswith(stream.topic)]
         text = HEADER + yaml.safe_dump({one.name: _said(one) for one in entries}, sort_keys=False, allow_unicode=True)
         yield Derived(topics / f"{stream.name}.yaml", f"topics/{stream.name}.yaml", text)
-    for model, name in ((Agency, "agency"), (Policy, "policy"), (Notice, "notice")):
+    for model, name in ((Agency, "agency"), (Policy, "policy"), (Notice, "notice"), (Calendar, "calendar")):
         text = json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
         yield Derived(connectors / f"{name}.schema.json", f"connectors/{name}.schema.json", text)
     root = connectors.parent

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from hub import sync
 from hub.catalog import Catalog
-from hub.check import agencies, approvals, grants, notice, streams
+from hub.check import agencies, approvals, deadlines, grants, notice, streams
 from hub.document import Finding
 from hub.errors import CatalogError
 from hub.policy import Policy
@@ -21,6 +21,7 @@ def check(catalog: Catalog, today: date) -> list[Finding]:
     if not any(not finding.warning for finding in findings):
         findings += sync.stale(catalog)  # what is derived from a broken catalog says nothing
     findings += notice.sections(catalog)
+    findings += deadlines.calendar(catalog, today)
     for agency in catalog.agencies.values():
         findings += agencies.examples(agency, catalog)
         findings += agencies.unwritten(agency)
@@ -39,6 +40,7 @@ def faults(catalog: Catalog) -> list[Finding]:
     for agency in catalog.agencies.values():
         findings += agencies.agency(agency, catalog)
         findings += agencies.functions(agency, catalog)
+    findings += deadlines.grants(catalog)
     for place, document in catalog.documents.items():
         if place.endswith("/policy.yaml"):
             findings += grants.policy(place.split("/")[1], document, catalog)

@@ -11,6 +11,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     kafka,
     keys,
     kits,
+    lag,
     policies,
     previews,
     quarantine,

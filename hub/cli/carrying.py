@@ -1,10 +1,9 @@
-"""Verbs for those who run the hub: run, and lag."""
+"""The verb for those who run the hub: run."""
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -135,21 +134,3 @@ def _one(process: str, settings: Settings, lane: Lane | None) -> None:
         _supervised(settings, [one for one in cluster.PROCESSES if one[0] == process])
         return
     processes.start(process, loaded, settings, bootstrap, lane)
-
-
-@main.command()
-@click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")
-def lag(watch: bool) -> None:
-    """How far each of the hub's groups is behind, by count and by the age of the oldest that waits."""
-    from hub import cluster, report  # noqa: PLC0415
-
-    settings = Settings.read()
-    loaded, bootstrap = sound(), bootstrap_of(settings)
-    pause = threading.Event()
-    while True:
-        report.lag(console, cluster.by_topic(cluster.behind(loaded, settings, bootstrap)))
-        try:
-            if not watch or pause.wait(2.0):
-                return
-        except KeyboardInterrupt:
-            return

@@ -173,7 +173,7 @@ def approve(agency: str, by: str, second: str, because: str) -> None:
     Any later change of policy.yaml, a comment too, is another version, and no part of this approval.
     """
     from hub import countersign, policy_pages, widening  # noqa: PLC0415
-    from hub.gates import ENGLAND  # noqa: PLC0415
+    from hub.deadline import ENGLAND  # noqa: PLC0415
 
     loaded = sound()
     today = datetime.now(ENGLAND).date()

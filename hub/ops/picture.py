@@ -29,8 +29,8 @@ class Reading:
 
     *committed* is the group's next offset, None where it never committed; *end* where committed records end; *lag* how
     many records lie between; *waiting_since* the Kafka time of the record at the committed offset, None where nothing
-    waits; *held* offsets that an open transaction keeps from all readers; *missed* records deleted before they were
-    read. *agency* and *stream* are empty where a topic is of none.
+    waits; *held* offsets that an open transaction keeps from all readers, and *held_since* when it began; *missed*
+    records deleted before they were read. *agency* and *stream* are empty where a topic is of none.
     """
 
     group: str
@@ -45,6 +45,7 @@ class Reading:
     waiting_since: datetime | None
     held: int = 0
     missed: int = 0
+    held_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,9 @@ class Delivery:
 
     *undelivered* counts what waits to be decided, lies on the agency's topic unread, or was not acknowledged at its
     door; *parked* of these wait for a person. *oldest* is when the hub took in the oldest of them; *due* when that one
-    must have arrived, by the agreement's `within`, None where none is agreed. *within* says it in the agreement's
-    words. *acknowledged_at* is the partner's last acknowledgement, *held_off* that its breaker is open.
+    must have arrived, by the agreement's `within`, None where none is agreed, or nobody knows. *within* says it in the
+    agreement's words. *acknowledged_at* is the partner's last acknowledgement, *held_off* that since then it took
+    nothing, though it was tried.
     """
 
     agency: str
@@ -146,6 +148,11 @@ class Picture:
     quarantined: tuple[Quarantined, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def overdue(self) -> tuple[Delivery, ...]:
+        """What should have arrived by now and has not."""
+        return tuple(one for one in self.deliveries if one.due is not None and one.due <= self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,6 +115,13 @@ def _kept(old: Grant, new: Grant, about: About) -> Iterator[Change]:
         yield about.change("kept", what, "kept", widens=is_now > was)
 
 
+def _within(old: Grant, new: Grant, about: About) -> Iterator[Change]:
+    """By when it must have arrived: who hears what is the same, sooner or later."""
+    if old.within != new.within:
+        what = f"must have arrived within {new.within or 'no set time'}, and was {old.within or 'within no set time'}"
+        yield about.change("within", what, "within", widens=False)
+
+
 def _words(name: str) -> Comparison:
     """A ground in words: another one unless they are the same words, however broken into lines."""
 
@@ -144,5 +151,6 @@ COMPARED: Mapping[str, Comparison] = {
     "coarse": _with_fields,
     "even_if": _even_if,
     "kept": _kept,
+    "within": _within,
 }
 """How each entry of a grant is compared; one that is not here counts as a widening wherever it differs."""

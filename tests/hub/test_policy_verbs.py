@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from hub import catalog as catalogs
 from hub import cli, versions
-from hub.gates import ENGLAND
+from hub.deadline import ENGLAND
 
 HEALTH = "connectors/mash_health/policy.yaml"
 APPROVALS = "connectors/mash_health/approvals.yaml"

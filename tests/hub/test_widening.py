@@ -134,6 +134,8 @@ BORN = "child.born"
     (EVEN, {}, {("even-if-fewer", "number", False)}),
     ({}, {"kept": "15 days"}, {("kept", "", True)}),
     ({}, {"kept": "24 hours"}, {("kept", "", False)}),
+    ({}, {"within": "5 minutes"}, {("within", "", False)}),
+    ({"within": "5 minutes"}, {"within": "1 working day"}, {("within", "", False)}),
     ({}, {"because": "Somebody would like to know."}, {("because", "", True)}),
     ({}, {"notice": "CP-IS"}, {("notice", "", True)}),
     ({}, {"basis": {"article6": "e"}}, {("basis", "", True)}),

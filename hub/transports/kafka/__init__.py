@@ -5,7 +5,7 @@ from hub.transports.kafka.committer import Committer, Fenced
 from hub.transports.kafka.follower import Follower
 from hub.transports.kafka.groups import begin_groups, seek_group
 from hub.transports.kafka.inflow import KafkaInflow
-from hub.transports.kafka.lag import Lag, lags
+from hub.transports.kafka.lag import Lag, Measured, Meter, lags, taken
 from hub.transports.kafka.reading import Stored, read_topic
 from hub.transports.kafka.topics import Cluster, TopicWanted, cluster, ensure_topics
 from hub.transports.kafka.turn import Turn
@@ -17,6 +17,8 @@ __all__ = [
     "Follower",
     "KafkaInflow",
     "Lag",
+    "Measured",
+    "Meter",
     "Stored",
     "TopicWanted",
     "Turn",
@@ -28,4 +30,5 @@ __all__ = [
     "producer_settings",
     "read_topic",
     "seek_group",
+    "taken",
 ]

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from hub.errors import TransportError
@@ -14,6 +22,7 @@ from hub.transports.kafka.clients import LOGGER, Extra, admin, consumer_settings
 from hub.transports.kafka.reading import END, FIRST, Place, offsets, places
 
 ATTEMPT_SECONDS = 5.0
+RECOUNT_SECONDS = 30.0
 _IN_USE = KafkaError.UNKNOWN_MEMBER_ID  # what Kafka answers where a group has members, be it one that just stopped
 # What a cluster answers in its first seconds, while it makes topics, elects leaders and loads its groups.
 _SOON = frozenset({
@@ -97,16 +106,83 @@ def committed(
     group's coordinator is being made or moves (confluentinc/librdkafka#5040). What an open transaction is about to
     commit is not waited for.
     """
-    settings = consumer_settings(bootstrap, group, extra) | {"isolation.level": "read_uncommitted"}
-    consumer = Consumer(settings, logger=LOGGER)
+    asking = Places(bootstrap, extra)
     try:
-        found = consumer.committed([TopicPartition(*place) for place in of], timeout=timeout) if of else []
+        return asking.committed(group, of, timeout)
     finally:
-        consumer.close()
-    for one in found:
-        if one.error is not None:
-            raise KafkaException(one.error)
-    return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
+        asking.close()
+
+
+class Places:
+    """The same for many groups, again and again: each group's consumer, which joins nothing, stays open."""
+
+    def __init__(self, bootstrap: str, extra: Extra | None = None) -> None:
+        self._bootstrap, self._extra = bootstrap, extra
+        self._consumers: dict[str, Consumer] = {}
+
+    def committed(self, group: str, of: Collection[Place], timeout: float) -> dict[Place, int]:
+        """The next offset of *group* in each of the places *of* where it has one; raises `KafkaException`."""
+        if not of:
+            return {}
+        if group not in self._consumers:
+            settings = consumer_settings(self._bootstrap, group, self._extra) | {"isolation.level": "read_uncommitted"}
+            self._consumers[group] = Consumer(settings, logger=LOGGER)
+        try:
+            found = self._consumers[group].committed([TopicPartition(*place) for place in of], timeout=timeout)
+            for one in found:
+                if one.error is not None:
+                    raise KafkaException(one.error)
+        except KafkaException:
+            self._consumers.pop(group).close()  # what it knows of the group's coordinator may be what is wrong
+            raise
+        return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
+
+    def forget(self, groups: Collection[str]) -> None:
+        """Let go of the connections for all but *groups*."""
+        for group in self._consumers.keys() - set(groups):
+            self._consumers.pop(group).close()
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.forget(())
+
+
+class Members:
+    """
+    How many members each group of a cluster has.
+
+    That there are none is known at every look, from the list of groups, for which brokers are asked. How many there
+    are is asked of each group's coordinator, now and then only: librdkafka's call can take the process down while that
+    moves (confluentinc/librdkafka#4605).
+    """
+
+    def __init__(self, client: AdminClient) -> None:
+        self._client = client
+        self._known: dict[str, tuple[int, float]] = {}
+        self._listed: set[str] = set()
+
+    def look(self, timeout: float) -> dict[str, int | None]:
+        """By group, None where nobody says; raises `KafkaException`."""
+        now = time.monotonic()
+        listed = self._client.list_consumer_groups(request_timeout=timeout).result()
+        if listed.errors and not listed.valid:
+            fault: Any = listed.errors[0]  # a KafkaError, whatever their stub says
+            raise KafkaException(fault)
+        filled = {one.group_id for one in listed.valid if one.state != ConsumerGroupState.EMPTY}
+        self._known = {
+            group: known for group, known in self._known.items() if group in filled and now - known[1] < RECOUNT_SECONDS
+        }
+        if unknown := sorted(filled - self._known.keys()):
+            for group, future in self._client.describe_consumer_groups(unknown, request_timeout=timeout).items():
+                try:
+                    self._known[group] = (len(future.result().members), now)
+                except KafkaException:
+                    continue  # it was deleted meanwhile, or its coordinator moves: it is asked again at the next look
+        counted: dict[str, int | None] = {group: known[0] for group, known in self._known.items()}
+        found = {one.group_id: counted.get(one.group_id) if one.group_id in filled else 0 for one in listed.valid}
+        away: set[str] = self._listed - found.keys() if listed.errors else set()  # of a broker that did not answer
+        self._listed = {*found, *away}
+        return {**dict.fromkeys(away), **found}
 
 
 def seek_group(bootstrap: str, group: str, topic: str, partition: int, offset: int, extra: Extra | None = None) -> None:

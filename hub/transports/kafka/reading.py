@@ -109,13 +109,20 @@ def walk(
 
 
 @contextmanager
-def looking(bootstrap: str, extra: Extra | None, *, much: bool = False) -> Iterator[Consumer]:
-    """A consumer that is in no group; unless *much* is read, a look at many partitions must not fetch their backlog."""
+def looking(
+    bootstrap: str, extra: Extra | None, *, much: bool = False, uncommitted: bool = False
+) -> Iterator[Consumer]:
+    """
+    A consumer that is in no group; unless *much* is read, a look at many partitions must not fetch their backlog.
+
+    With *uncommitted* it sees what open transactions hold too: for looking when that began, never for what it says.
+    """
     settings = consumer_settings(bootstrap, "hub-looking", extra) | {
         "enable.partition.eof": True,
         "fetch.wait.max.ms": 20,
         "queued.max.messages.kbytes": 32_768 if much else 4096,
         "fetch.message.max.bytes": 1_048_576 if much else 262_144,
+        "isolation.level": "read_uncommitted" if uncommitted else "read_committed",
     }
     consumer = Consumer(settings, logger=LOGGER)
     try:
@@ -126,11 +133,18 @@ def looking(bootstrap: str, extra: Extra | None, *, much: bool = False) -> Itera
 
 def places(client: AdminClient, topics: Collection[str], timeout: float) -> list[Place]:
     """The partitions of *topics*, sorted; raises `TransportError` where one does not exist."""
-    present = client.list_topics(timeout=timeout).topics
-    for topic in topics:
-        if topic not in present:
-            raise TransportError(f"Kafka has no topic {topic}; `hub run` makes it at start")
-    return sorted((topic, partition) for topic in topics for partition in present[topic].partitions)
+    found, missing = present(client, topics, timeout)
+    for topic in missing:
+        raise TransportError(f"Kafka has no topic {topic}; `hub run` makes it at start")
+    return found
+
+
+def present(client: AdminClient, topics: Collection[str], timeout: float) -> tuple[list[Place], list[str]]:
+    """The partitions of those of *topics* that exist, and the topics that do not, both sorted."""
+    known = client.list_topics(timeout=timeout).topics
+    there = [topic for topic in topics if topic in known and known[topic].error is None]
+    found = sorted((topic, partition) for topic in there for partition in known[topic].partitions)
+    return found, sorted(set(topics) - set(there))
 
 
 def offsets(
