@@ -14,6 +14,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     receipts,
     replays,
     reviews,
+    topics,
     trying,
     writing,
 )

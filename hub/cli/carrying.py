@@ -11,6 +11,7 @@ import click
 
 from hub import log
 from hub.cli.ground import bootstrap_of, console, main, named, sound
+from hub.principals import OPS
 from hub.settings import Settings
 from hub.stream import Lane
 
@@ -69,11 +70,13 @@ def _all(settings: Settings) -> None:
     from hub import cluster  # noqa: PLC0415
     from hub.renewal import admit  # noqa: PLC0415
     from hub.supervise import Supervisor, on_stop  # noqa: PLC0415
+    from hub.transports.kafka.security import secured  # noqa: PLC0415
 
     loaded, bootstrap = sound(), bootstrap_of(settings)
     admit(loaded, settings.path("live"))
-    made = cluster.prepare(loaded, settings, bootstrap)
-    log.note("run", "topics ready", count=len(made))
+    if not secured(settings.kafka()):  # else each process sees to what is its own, under its own name
+        made = cluster.prepare(loaded, settings, bootstrap)
+        log.note("run", "topics ready", count=len(made))
     watching = (cluster.CANARIES,) if settings.canary_seconds else ()
     supervisor = Supervisor(settings, (*cluster.PROCESSES, *watching))
     on_stop(supervisor.stop)
@@ -86,11 +89,13 @@ def _all(settings: Settings) -> None:
 
 
 def _one(process: str, settings: Settings, lane: str | None) -> None:
-    from hub import cluster  # noqa: PLC0415
+    from hub import cluster, principals  # noqa: PLC0415
     from hub.supervise import announce, on_stop  # noqa: PLC0415
 
+    name = principals.of_process((process, lane) if lane else (process,))
+    settings = settings.acting_as(name)
     loaded, bootstrap = sound(), bootstrap_of(settings)
-    cluster.prepare(loaded, settings, bootstrap)
+    cluster.prepare(loaded, settings, bootstrap, name)
     if process == "relay":
         from hub.relaying import relay  # noqa: PLC0415
 
@@ -133,7 +138,7 @@ def lag(watch: bool) -> None:
     """How far each of the hub's groups is behind, by count and by the age of the oldest that waits."""
     from hub import cluster, report  # noqa: PLC0415
 
-    settings = Settings.read()
+    settings = Settings.read().acting_as(OPS)
     loaded, bootstrap = sound(), bootstrap_of(settings)
     pause = threading.Event()
     while True:
