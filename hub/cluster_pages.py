@@ -21,7 +21,7 @@ TITLES: tuple[tuple[str, tuple[Subject, ...]], ...] = (
 
 
 def plan(console: Console, found: Sequence[Difference], *, every: bool = False) -> None:
-    """All differences, by kind; rights of one principal are one row unless *every* is wanted."""
+    """All differences, by kind; rights and quotas of one principal are one row, unless *every* is wanted."""
     for title, subjects in TITLES:
         some = [one for one in found if one.subject in subjects]
         if not some:
@@ -29,7 +29,8 @@ def plan(console: Console, found: Sequence[Difference], *, every: bool = False) 
         table = Table(title=title, title_justify="left", title_style="bold")
         for column in ("", "who or what", "", "is", "wanted"):
             table.add_column(column, overflow="fold")
-        for row in _acls(some) if subjects == ("acl",) and not every else map(_row, some):
+        gather = {("acl",): _acls, ("quota",): _quotas}.get(subjects) if not every else None
+        for row in gather(some) if gather is not None else map(_row, some):
             table.add_row(*map(escape, row))
         console.print(table)
     for one in found:
@@ -61,6 +62,18 @@ def _acls(some: Sequence[Difference]) -> list[tuple[str, ...]]:
         (sign, about, what, "", ", ".join(names)) if sign == "+" else (sign, about, what, ", ".join(names), "")
         for (sign, about, what), names in rows.items()
     ]
+
+
+def _quotas(some: Sequence[Difference]) -> list[tuple[str, ...]]:
+    """One row for each principal and change."""
+    rows: dict[tuple[str, str], list[Difference]] = {}
+    for one in some:
+        rows.setdefault((SIGNS[one.change], one.about), []).append(one)
+    return [
+        (sign, about, ", ".join(one.what for one in of), ", ".join(one.have or "—" for one in of),
+         ", ".join(one.want or "—" for one in of))
+        for (sign, about), of in rows.items()
+    ]  # fmt: skip
 
 
 def changed(console: Console, one: Difference) -> None:

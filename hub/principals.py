@@ -26,8 +26,8 @@ DEPLOY, OPS, OPERATOR, GOVERNANCE = "hub-deploy", "hub-ops", "hub-operator", "hu
 GATEWAY, WATCHER, CANARIES = "hub-gateway", "hub-watches", "hub-canaries"
 COURIERS: dict[str, tuple[Lane, ...]] = {"hub-couriers": LANES}
 """Each process of couriers, with the lanes that it serves."""
-FOLLOWING, LOOKING = "hub-following", "hub-looking"
-"""The groups that the hub's readers name which are in none; nothing is ever committed under them."""
+READERS = ("hub-following", "hub-looking")
+"""What the hub's readers that are in no group call theirs: librdkafka asks after it, and nothing is ever kept there."""
 
 
 class Acl(NamedTuple):
@@ -124,6 +124,7 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
         _topics(unread, "WRITE"),
         _topics(standing, "READ"),
         _ids("hub-gateway."),
+        _reading(),
         _begun(),
     )
     for lane in LANES:
@@ -138,6 +139,7 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
             _topics([archive.TOPIC], "READ", "WRITE"),
             _on("group", [f"relay.{lane}"], "READ"),
             _ids(f"hub-relay.{lane}.", "hub-archive."),
+            _reading(),
         )
     watches = catalog.watches.values()
     yield _process(
@@ -160,6 +162,7 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
         _topics((stream.topic for stream in streams), "WRITE"),
         _topics((*heard, *emitted, disclosure.TOPIC), "READ"),
         _on("transactional-id", ["hub-canaries", "hub-canary-once"], "WRITE"),
+        _reading(),
         _begun(),
     )
     agencies = (f"{agency.key}." for agency in catalog.agencies.values() if reads_kafka(catalog, agency))
@@ -169,19 +172,11 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
         "it should be; writes nothing",
         _topics((topic.name for topic in topics(catalog)), "READ"),
         _topics(["*"], "DESCRIBE", "DESCRIBE_CONFIGS"),
-        _on("group", own_groups(catalog), "DESCRIBE"),
-        _on("group", agencies, "DESCRIBE", prefixed=True),
+        _on("group", (WATCH_GROUP, *(f"relay.{lane}" for lane in LANES)), "DESCRIBE"),
+        _on("group", ("courier.", *agencies), "DESCRIBE", prefixed=True),
+        _reading(),
         _on("cluster", [CLUSTER], "DESCRIBE", "DESCRIBE_CONFIGS"),
     )
-
-
-def own_groups(catalog: Catalog) -> list[str]:
-    """Every consumer group of the hub's own, by name."""
-    couriers = {
-        acl.name for lanes in COURIERS.values() for acls in _couriers(catalog, lanes) for acl in acls
-        if acl.resource == "group"
-    }  # fmt: skip
-    return [*(f"relay.{lane}" for lane in LANES), WATCH_GROUP, *sorted(couriers)]
 
 
 def _couriers(catalog: Catalog, lanes: Iterable[Lane]) -> Iterator[frozenset[Acl]]:
@@ -212,7 +207,8 @@ def _persons(catalog: Catalog) -> Iterator[Principal]:
         acls=_topics(quarantines, "READ")
         | _topics(streams, "READ", "WRITE")
         | _topics([handled.TOPIC], "READ", "WRITE")
-        | _ids("hub-quarantine."),
+        | _ids("hub-quarantine.")
+        | _reading(),
     )
     yield Principal(
         name=GOVERNANCE,
@@ -221,7 +217,8 @@ def _persons(catalog: Catalog) -> Iterator[Principal]:
         "`hub receipts`, `hub verify`, `hub reviews`, `hub preview`, `hub policy diff`",
         acls=_topics((*streams, disclosure.TOPIC, archive.TOPIC), "READ")
         | _topics([reviews.TOPIC], "READ", "WRITE")
-        | _ids("hub-ledger."),
+        | _ids("hub-ledger.")
+        | _reading(),
     )
 
 
@@ -245,6 +242,11 @@ def _topics(names: Iterable[str], *operations: str) -> frozenset[Acl]:
 
 def _ids(*begins: str) -> frozenset[Acl]:
     return _on("transactional-id", begins, "WRITE", prefixed=True)
+
+
+def _reading() -> frozenset[Acl]:
+    """To read in no group."""
+    return _on("group", READERS, "DESCRIBE")
 
 
 def _begun() -> frozenset[Acl]:
