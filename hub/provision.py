@@ -11,7 +11,8 @@ from hub.credentials import Passwords
 from hub.drift import Difference
 from hub.errors import HubError, TransportError
 from hub.settings import Settings
-from hub.transports.kafka.altering import alter, set_passwords
+from hub.transports.kafka.altering import alter
+from hub.transports.kafka.scram import set_password
 from hub.transports.kafka.state import look
 
 SETTLED_SECONDS = 20.0
@@ -99,7 +100,7 @@ def rotate(
     after each. Raises `TransportError` where Kafka does not take one: those told of are done.
     """
     for name in names:
-        set_passwords(bootstrap, {name: passwords.begin(name)}, settings.kafka())
+        set_password(bootstrap, name, passwords.begin(name), settings.kafka())
         passwords.end(name)
         told(name)
 

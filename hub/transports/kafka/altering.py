@@ -13,19 +13,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # their stub 
     ConfigResource,
     NewPartitions,
     ResourceType,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialDeletion,
-    UserScramCredentialUpsertion,
 )
 
 from hub.drift import Difference, State
 from hub.transports.kafka.clients import Extra, admin, trouble
 from hub.transports.kafka.quotas import set_quotas
+from hub.transports.kafka.scram import remove_user, set_password
 from hub.transports.kafka.state import binding, binding_filter
 from hub.transports.kafka.topics import TopicWanted, ensure_topics
 
-ITERATIONS = 8192  # of SCRAM-SHA-512: twice what Kafka asks for at the least (RFC 7677 section 4)
 SECONDS = 30.0
 PasswordOf = Callable[[str], str]
 Told = Callable[[Difference], None]
@@ -49,34 +45,17 @@ def alter(
         _configured(client, _of(done, "config", "set", "remove"), told)
         _parted(client, _of(done, "partitions", "set"), told)
         for one in _of(done, "user", "make"):
-            _password(client, one.about, password_of(one.about))
+            set_password(bootstrap, one.about, password_of(one.about), extra)
             told(one)
         _allowed(client, _of(done, "acl", "make"), told)
         _bounded(bootstrap, want, _of(done, "quota", "set", "remove"), told, extra)
         _denied(client, _of(done, "acl", "remove"), told)
         for one in _of(done, "user", "remove"):
-            gone: Any = UserScramCredentialDeletion(one.about, ScramMechanism[one.what.replace("-", "_")])
-            _each(client.alter_user_scram_credentials([gone], request_timeout=SECONDS))
+            remove_user(bootstrap, one.about, one.what, extra)
             told(one)
         _deleted(client, _of(done, "topic", "remove"), told)
     except KafkaException as error:
         raise trouble(error, "changing the cluster") from error
-
-
-def set_passwords(bootstrap: str, passwords: Mapping[str, str], extra: Extra | None = None) -> None:
-    """Give each user that password, in place of any before; raises `TransportError`."""
-    client = admin(bootstrap, extra)
-    try:
-        for name, password in passwords.items():
-            _password(client, name, password)
-    except KafkaException as error:
-        raise trouble(error, "setting a password") from error
-
-
-def _password(client: AdminClient, name: str, password: str) -> None:
-    info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
-    wanted: Any = UserScramCredentialUpsertion(name, info, password.encode())
-    _each(client.alter_user_scram_credentials([wanted], request_timeout=SECONDS))
 
 
 def _of(found: Iterable[Difference], subject: str, *changes: str) -> list[Difference]:

@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.admin import DescribeClientQuotasRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import Array, Boolean, Float64, Int8, Int16, Int32, Schema, String
+from aiokafka.protocol.types import Array, Boolean, Float64, Int16, Int32, Schema, String
 
-from hub.errors import TransportError
 from hub.transports.kafka.clients import Extra
-from hub.transports.kafka.security import security
+from hub.transports.kafka.raw import refused, sent
 
 _USER = "user"
-_ANY = 2  # DescribeClientQuotas: whatever is set for an entity of that kind
 _ENTITY = Array(("entity_type", String("utf-8")), ("entity_name", String("utf-8")))
-
-
-class _Described(Response):  # type: ignore[misc]  # aiokafka ships no types
-    API_KEY = 48
-    API_VERSION = 0
-    SCHEMA = Schema(
-        ("throttle_time_ms", Int32),
-        ("error_code", Int16),
-        ("error_message", String("utf-8")),
-        ("entries", Array(("entity", _ENTITY), ("values", Array(("key", String("utf-8")), ("value", Float64))))),
-    )
-
-
-class _Describe(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
-    API_KEY = 48
-    API_VERSION = 0
-    RESPONSE_TYPE = _Described
-    SCHEMA = Schema(
-        ("components", Array(("entity_type", String("utf-8")), ("match_type", Int8), ("match", String("utf-8")))),
-        ("strict", Boolean),
-    )
 
 
 class _Altered(Response):  # type: ignore[misc]  # aiokafka ships no types
@@ -66,13 +41,6 @@ class _Alter(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
     )
 
 
-class _Asking(Request[_Describe]):  # type: ignore[misc]  # aiokafka ships no types
-    API_KEY = 48
-
-    def build(self, request_struct_class: type[_Describe]) -> _Describe:
-        return request_struct_class([], False)
-
-
 class _Setting(Request[_Alter]):  # type: ignore[misc]  # aiokafka ships no types
     API_KEY = 49
 
@@ -89,9 +57,9 @@ def quotas(bootstrap: str, extra: Extra | None = None) -> dict[str, dict[str, fl
 
     To be called outside an event loop. Raises `TransportError` where Kafka does not say.
     """
-    answer = asyncio.run(_sent(bootstrap, extra, _Asking()))
+    answer = sent(bootstrap, DescribeClientQuotasRequest([], False), extra)
     if answer.error_code:
-        raise TransportError(f"Kafka, asking for quotas: {for_code(answer.error_code).__name__}")
+        raise refused(answer.error_code, "asking for quotas")
     return {_named(entity): dict(values) for entity, values in answer.entries or ()}
 
 
@@ -103,21 +71,10 @@ def set_quotas(bootstrap: str, wanted: Mapping[str, Mapping[str, float | None]],
     ]
     if not entries:
         return
-    answer = asyncio.run(_sent(bootstrap, extra, _Setting(entries)))
+    answer = sent(bootstrap, _Setting(entries), extra)
     for code, _words, entity in answer.entries:
         if code:
-            raise TransportError(f"Kafka, setting the quotas of {_named(entity)}: {for_code(code).__name__}")
-
-
-async def _sent(bootstrap: str, extra: Extra | None, request: Request[Any]) -> Any:
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, client_id="hub", **security(extra or {}))
-    try:
-        await client.bootstrap()
-        return await client.send(client.get_random_node(), request)
-    except KafkaError as error:
-        raise TransportError(f"Kafka, asking about quotas: {type(error).__name__}; see HUB_KAFKA_*") from error
-    finally:
-        await client.close()
+            raise refused(code, f"setting the quotas of {_named(entity)}")
 
 
 def _named(entity: list[tuple[str, str | None]]) -> str:

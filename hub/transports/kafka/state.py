@@ -18,10 +18,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # their stub 
     ResourceType,
 )
 
-from hub.drift import State, TopicState, User
+from hub.drift import State, TopicState
 from hub.principals import Acl, Resource
 from hub.transports.kafka.clients import Extra, admin, trouble
 from hub.transports.kafka.quotas import quotas
+from hub.transports.kafka.scram import users
 
 KINDS: Mapping[Resource, ResourceType] = {
     "topic": ResourceType.TOPIC,
@@ -46,10 +47,9 @@ def look(bootstrap: str, extra: Extra | None = None, *, access: bool = True, tim
         if not access:
             return State(topics=found)
         acls = _acls(client, timeout)
-        users = _users(client, timeout)
     except KafkaException as error:
         raise trouble(error, "looking at the cluster") from error
-    return State(topics=found, acls=acls, quotas=quotas(bootstrap, extra), users=users, open=acls is None)
+    return State(topics=found, acls=acls, quotas=quotas(bootstrap, extra), users=users(bootstrap, extra), open=acls is None)
 
 
 def _topics(client: AdminClient, timeout: float) -> dict[str, TopicState]:
@@ -111,12 +111,3 @@ def binding_filter(principal: str, acl: Acl) -> AclBindingFilter:
         same.restype, same.name, same.resource_pattern_type, same.principal, same.host, same.operation,
         same.permission_type,
     )  # fmt: skip
-
-
-def _users(client: AdminClient, timeout: float) -> frozenset[User]:
-    described: Any = client.describe_user_scram_credentials(request_timeout=timeout)
-    return frozenset(
-        User(name, info.mechanism.name.replace("_", "-"))
-        for name, one in described.result().items()
-        for info in one.scram_credential_infos
-    )
