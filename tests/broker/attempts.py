@@ -36,10 +36,10 @@ from hub.transports.kafka.security import security
 
 DENIED = {29, 30, 31, 53}
 """TOPIC, GROUP, CLUSTER and TRANSACTIONAL_ID_AUTHORIZATION_FAILED."""
-SOUND = {0, 3, 16, 36, 37, 41, 42, 69, 79, 84, 99}
+SOUND = {0, 3, 16, 36, 37, 41, 42, 44, 69, 79, 84, 99}
 """
 What may be answered once somebody may: done, or that there is nothing to do (the topic exists already, the group is
-empty or unknown, has first to be given a member id, has no election to hold …); never that somebody may not.
+empty or unknown, has first to be given a member id, is compacted and so not to be emptied …); never that somebody may not.
 """
 TOPIC, GROUP, TRANSACTION, CLUSTER = "topic", "group", "transactional id", "cluster"
 VICTIM = "somebody-else"
@@ -90,6 +90,9 @@ async def survey(bootstrap: str, extra: Mapping[str, str], groups: Iterable[str]
                         break
                     await asyncio.sleep(0.1)  # the topic of all coordinators is being made
                 found[kind][name] = answer.coordinator_id
+        topic = next(iter(leaders))
+        for group, coordinator in found[0].items():  # so that each is there to be listed
+            await client.send(coordinator, OffsetCommitRequest(group, -1, "", -1, [(topic, [(0, 0, "")])]))
         return Ground(bootstrap, leaders, *found)
     finally:
         await client.close()
@@ -178,7 +181,9 @@ class _Told:
             self._keep(GROUP, group, "places", fetched["error_code"])
             (described,) = _codes(await self._ask(node, wire.DescribeGroupsRequest([group])))
             self._keep(GROUP, group, "describe", described)
-            joined = await self._ask(node, JoinGroupRequest(group, 10_000, 10_000, "", None, "consumer", [("range", b"")]))
+            joined = await self._ask(
+                node, JoinGroupRequest(group, 10_000, 10_000, "", None, "consumer", [("range", b"")])
+            )
             self._keep(GROUP, group, "join", joined["error_code"])
             asked = OffsetCommitRequest(group, -1, "", -1, [(topic, [(0, 0, "")])])
             (committed,) = _codes(await self._ask(node, asked))
@@ -188,7 +193,8 @@ class _Told:
         for name, node in self._ground.ids.items():
             found = await self._ask(self._any(), FindCoordinatorRequest(name, 1))
             self._keep(TRANSACTION, name, "find", found["error_code"])
-            begun = await self._ask(node, InitProducerIdRequest(name, 10_000))
+            while (begun := await self._ask(node, InitProducerIdRequest(name, 10_000)))["error_code"] in (14, 51):
+                await asyncio.sleep(0.1)  # the coordinator reads its log first
             self._keep(TRANSACTION, name, "begin", begun["error_code"])
 
     async def cluster(self, own: str) -> None:
@@ -203,11 +209,12 @@ class _Told:
             ("let itself read all", wire.CreateAclsRequest(2, "*", 3, f"User:{own}", "*", 3, 3)),
             ("take a right away", wire.DeleteAclsRequest(2, "*", 3, f"User:{own}", "*", 3, 3)),
         ):
-            codes = set(_codes(await self._ask(self._any(), request)))
+            while (codes := set(_codes(await self._ask(self._any(), request)))) == {14}:
+                await asyncio.sleep(0.1)  # a broker is about to get its next block of producer ids
             self._keep(CLUSTER, "", verb, next(iter(codes & DENIED), next(iter(codes), 0)))
-        listed = await self._ask(self._any(), wire.ListGroupsRequest())
-        for group in self._ground.groups:
-            if group in {one["group"] for one in listed["groups"]}:
+        for node in set(self._ground.groups.values()):  # each lists those that it coordinates
+            listed = await self._ask(node, wire.ListGroupsRequest())
+            for group in self._ground.groups.keys() & {one["group"] for one in listed["groups"]}:
                 self._keep(GROUP, group, "list", 0)
 
     def administer(self, extra: Mapping[str, str], own: str) -> None:

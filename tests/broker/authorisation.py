@@ -53,27 +53,22 @@ class Wrong(NamedTuple):
     may: bool
 
 
-def secured(folder: Path, nodes: int, catalog: Catalog) -> LocalKafka:
-    """A secured Kafka on which everything is as *catalog* derives it, and somebody whom it does not name."""
-    local = LocalKafka(folder)
-    bootstrap = local.up(nodes, secure=True, quick=True)
-    passwords = Passwords(local.security.credentials)
-    settings = administrator(local, nodes)
-    plan = Plan(catalog, settings, bootstrap)
-    plan.apply(passwords)
+def provide(local: LocalKafka, catalog: Catalog) -> None:
+    """Have everything as *catalog* derives it, and a certificate for everybody, and for somebody whom no ACL names."""
+    status = local.status()
+    Plan(catalog, administrator(local), status.bootstrap).apply(Passwords(local.security.credentials))
     for name in (NOBODY, *(one.name for one in principals(catalog))):
         local.security.issue(name)
-    return local
 
 
-def administrator(local: LocalKafka, nodes: int) -> Settings:
+def administrator(local: LocalKafka) -> Settings:
     """Settings of the first administrator."""
 
     class Given(Settings):
         def kafka(self) -> Mapping[str, str]:
             return local.security.administrator()
 
-    return Given(state=local.folder.parent, replication=nodes)
+    return Given(state=local.folder.parent, replication=local.status().nodes)
 
 
 def by_password(local: LocalKafka, name: str) -> dict[str, str]:
@@ -186,7 +181,8 @@ def main(nodes: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         local = LocalKafka(Path(folder))
         try:
-            local = secured(Path(folder), nodes, catalog)
+            local.up(nodes, secure=True, quick=True)
+            provide(local, catalog)
             for by in ("certificate", "password"):
                 result = tried(local, catalog, by, delete=by == "password")
                 wrong = judged(catalog, result)

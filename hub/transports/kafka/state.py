@@ -49,7 +49,9 @@ def look(bootstrap: str, extra: Extra | None = None, *, access: bool = True, tim
         acls = _acls(client, timeout)
     except KafkaException as error:
         raise trouble(error, "looking at the cluster") from error
-    return State(topics=found, acls=acls, quotas=quotas(bootstrap, extra), users=users(bootstrap, extra), open=acls is None)
+    return State(
+        topics=found, acls=acls, quotas=quotas(bootstrap, extra), users=users(bootstrap, extra), open=acls is None
+    )
 
 
 def _topics(client: AdminClient, timeout: float) -> dict[str, TopicState]:
