@@ -30,6 +30,10 @@ READERS = ("hub-following", "hub-looking")
 """What the hub's readers that are in no group call theirs: librdkafka asks after it, and nothing is ever kept there."""
 
 
+OWN_GROUPS = frozenset({"relay", "courier"})
+"""How groups of the hub's own begin, up to the dot: an agency of that name would be let at them."""
+
+
 class Acl(NamedTuple):
     """
     What may be done with one resource, in Kafka's words; *prefixed* where *name* is only how names begin.

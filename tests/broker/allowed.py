@@ -1,4 +1,4 @@
-"""The allow-list, from the principle and not from the code that derives it: who may do what, and nobody anything else."""
+"""The allow-list, from the principle and not from the code that derives it: who may do what; all else is denied."""
 
 from __future__ import annotations
 
@@ -108,11 +108,8 @@ class Allowed:
         _, _, rest = name.partition("courier.")
         agency, _, lane = rest.removesuffix(".acknowledgements").partition(".")
         hears = {stream.lane for stream in self._streams.values()} if not lane else {lane}
-        return (
-            bool(rest)
-            and agency not in self._trial
-            and who in ("hub-couriers", *(f"hub-couriers-{one}" for one in hears))
-        )
+        mine = ("hub-couriers", *(f"hub-couriers-{one}" for one in hears))
+        return bool(rest) and agency not in self._trial and who in mine
 
     def _transaction(self, who: str, name: str) -> set[str]:
         own = {

@@ -39,7 +39,7 @@ DENIED = {29, 30, 31, 53}
 SOUND = {0, 3, 16, 36, 37, 41, 42, 44, 69, 79, 84, 99}
 """
 What may be answered once somebody may: done, or that there is nothing to do (the topic exists already, the group is
-empty or unknown, has first to be given a member id, is compacted and so not to be emptied …); never that somebody may not.
+empty or unknown, has first to be given a member id, is compacted and so not to be emptied …).
 """
 TOPIC, GROUP, TRANSACTION, CLUSTER = "topic", "group", "transactional id", "cluster"
 VICTIM = "somebody-else"

@@ -1,4 +1,4 @@
-"""Authorisation: whatever anybody tries on a secured cluster, the broker lets pass what the allow-list holds, and no more."""
+"""Authorisation: whatever anybody tries on a secured cluster, only what the allow-list holds passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole hub on a Kafka that asks everybody who they are: each process by its own name, and nothing secret in sight."""
+"""The whole hub on a Kafka that asks everybody who they are: each process by its own name, and no secret in sight."""
 
 from __future__ import annotations
 
