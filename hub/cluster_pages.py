@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -29,8 +29,7 @@ def plan(console: Console, found: Sequence[Difference], *, every: bool = False) 
         table = Table(title=title, title_justify="left", title_style="bold")
         for column in ("", "who or what", "", "is", "wanted"):
             table.add_column(column, overflow="fold")
-        gather = {("acl",): _acls, ("quota",): _quotas}.get(subjects) if not every else None
-        for row in gather(some) if gather is not None else map(_row, some):
+        for row in map(_row, some) if every else _gathered(subjects, some):
             table.add_row(*map(escape, row))
         console.print(table)
     for one in found:
@@ -47,6 +46,12 @@ def plan(console: Console, found: Sequence[Difference], *, every: bool = False) 
 
 def _row(one: Difference) -> tuple[str, ...]:
     return SIGNS[one.change], one.about, one.what, one.have, one.want
+
+
+def _gathered(subjects: Sequence[Subject], some: Sequence[Difference]) -> Iterable[tuple[str, ...]]:
+    if "acl" in subjects:
+        return _acls(some)
+    return _quotas(some) if "quota" in subjects else map(_row, some)
 
 
 def _acls(some: Sequence[Difference]) -> list[tuple[str, ...]]:

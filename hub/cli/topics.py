@@ -46,8 +46,8 @@ def topics() -> None:
 @access
 @certificates
 @acting
-@click.option("--every", is_flag=True, help="A row for each right, not for each principal.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--every", is_flag=True, help="A row for each right and quota, not for each principal.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def topics_plan(is_open: bool, certificates: bool, name: str, every: bool, as_json: bool) -> None:
     r"""
     What differs between the cluster and what the catalog derives; changes nothing.
@@ -110,35 +110,36 @@ def topics_apply(
 
 
 @topics.command("passwords")
-@click.argument("names", nargs=-1, required=True, metavar="PRINCIPAL...")
+@click.argument("principals", nargs=-1, required=True)
 @acting
 @click.option(
     "--passwords", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
     help="Where they are written, for their owner only; default HUB_CREDENTIALS.",
 )  # fmt: skip
-def topics_passwords(names: tuple[str, ...], name: str, passwords: Path | None) -> None:
+def topics_passwords(principals: tuple[str, ...], name: str, passwords: Path | None) -> None:
     """
-    Give each PRINCIPAL a new random password: on the cluster, and in its file; none is ever printed.
+    Give each of PRINCIPALS a new random password: on the cluster, and in its file; none is ever printed.
 
     Nobody can connect by the old one any more, and connections that are open go on: hand the file to whoever it
     belongs to, then start their process again. Interrupted, the same again goes on where it was.
     """
-    from hub import principals, provision  # noqa: PLC0415
+    from hub import provision  # noqa: PLC0415
+    from hub.principals import ADMIN, of  # noqa: PLC0415
 
     settings, loaded = _settings(name), sound()
-    for one in names:
-        if one != principals.ADMIN:
-            principals.of(loaded, one)
+    for one in principals:
+        if one != ADMIN:
+            of(loaded, one)
     kept = _passwords(settings, passwords)
     if kept is None:
         raise click.UsageError("name a folder: --passwords FOLDER, or HUB_CREDENTIALS")
     provision.rotate(
-        bootstrap_of(settings), settings, names, kept, lambda done: click.echo(f"{done} has a new password")
+        bootstrap_of(settings), settings, principals, kept, lambda done: click.echo(f"{done} has a new password")
     )
 
 
 @topics.command("principals")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def topics_principals(as_json: bool) -> None:
     """Everybody whom the catalog lets onto the cluster, why, and all that each may do there; asks no cluster."""
     from hub import drift, principals  # noqa: PLC0415
