@@ -20,7 +20,7 @@ from hub.transports.kafka import Lag, TopicWanted, absent, await_begun, begin_gr
 from hub.transports.kafka.security import secured
 
 LANES: tuple[Lane, ...] = get_args(Lane)
-PROCESSES = (("gateway",), ("watches",), ("couriers",), *(("relay", "--lane", lane) for lane in LANES))
+PROCESSES = (("gateway",), ("watches",), *((one, "--lane", lane) for one in ("couriers", "relay") for lane in LANES))
 """What carries: the words after `hub run`, for each process."""
 CANARIES = ("canaries",)
 """What watches them at it, unless HUB_CANARY_SECONDS is 0."""
@@ -87,9 +87,10 @@ def groups(catalog: Catalog) -> dict[str, list[str]]:
         policy = catalog.policies.get(agency.key)
         for name, hearing in agency.hears.items():
             if policy is not None and name in policy.hears and hearing.doors[0].by != "kafka":
-                found.setdefault(courier_group(agency.key), []).append(catalog.streams[name].topic_to(agency.key))
+                stream = catalog.streams[name]
+                found.setdefault(courier_group(agency.key, stream.lane), []).append(stream.topic_to(agency.key))
                 if (said := hearing.doors[0].acknowledged_by) is not None:
-                    own = found.setdefault(acknowledgements_of(agency.key), [])
+                    own = found.setdefault(acknowledgements_of(agency.key, stream.lane), [])
                     own += {catalog.streams[said].topic} - set(own)
     return found
 

@@ -23,10 +23,12 @@ from hub.office import Office
 from hub.parcel import Way
 from hub.partner import Partner
 from hub.patience import LONGEST_SECONDS, Uniform, backoff
-from hub.precedence import Precedence
 from hub.runner import Runner
 from hub.store.entries import Arrival, Lane
 from hub.store.ledger import Ledger
+from hub.store.oversight import AT_A_TIME
+from hub.store.scribe import Scribe
+from hub.stream import Lane as StreamLane
 from hub.topology import milliseconds
 from hub.transports import Sink
 from hub.transports.kafka.reading import Stored
@@ -65,26 +67,32 @@ def first_door(agency: Agency, stream: str) -> Door:
     return agency.hears[stream].doors[0]
 
 
-def group_of(agency: str) -> str:
-    """The consumer group of an agency's courier."""
-    return f"courier.{agency.replace('_', '-')}"
+def group_of(agency: str, lane: str) -> str:
+    """The consumer group of an agency's courier in one lane."""
+    return f"courier.{agency.replace('_', '-')}.{lane}"
 
 
-def acknowledgements_of(agency: str) -> str:
-    """The consumer group in which an agency's courier reads what became of its files."""
-    return f"{group_of(agency)}.acknowledgements"
+def acknowledgements_of(agency: str, lane: str) -> str:
+    """The consumer group in which an agency's courier reads what became of its files in one lane."""
+    return f"{group_of(agency, lane)}.acknowledgements"
 
 
 def ways_of(
-    catalog: Catalog, sink_for: SinkFor, door_for: DoorFor, first_number: FirstNumber
+    catalog: Catalog, lane: StreamLane, sink_for: SinkFor, door_for: DoorFor, first_number: FirstNumber
 ) -> dict[str, dict[str, Way]]:
-    """By agency and stream, the ways a courier serves: of live agencies that a policy names and that read no Kafka."""
+    """
+    By agency and stream, the ways that the couriers of one lane serve.
+
+    They are those of live agencies that a policy names and that read no Kafka.
+    """
     ways: dict[str, dict[str, Way]] = {}
     for agency in catalog.agencies.values():
         policy = catalog.policies.get(agency.key)
         if policy is None or agency.status == "trial":
             continue
         for name in agency.hears:
+            if catalog.streams[name].lane != lane:
+                continue
             door = door_for(agency, name)
             if name in policy.hears and door.by != "kafka":
                 first = first_number(agency.key, name) if door.numbered else 1
@@ -94,14 +102,22 @@ def ways_of(
 
 
 class Courier:
-    """One agency's: its consumer, and a runner for each lane in which something waits."""
+    """One agency's in one lane: its consumer, and a runner for each line of messages in which something waits."""
 
     def __init__(
-        self, agency: str, ways: Mapping[str, Way], office: Office, inflow_for: InflowFor, overdue: timedelta
+        self,
+        agency: str,
+        lane: StreamLane,
+        ways: Mapping[str, Way],
+        office: Office,
+        inflow_for: InflowFor,
+        overdue: timedelta,
     ) -> None:
         self._agency = agency
+        self._lane = lane
+        self._streams = frozenset(one.name for one in office.catalog.streams.values() if one.lane == lane)
         self._ways = ways
-        self._office = replace(office, urgent=any(way.stream.lane == "urgent" for way in ways.values()))
+        self._office = office
         self._inflow_for = inflow_for
         self._overdue = overdue
         self._by_topic = {way.stream.topic_to(agency): way for way in ways.values()}
@@ -144,12 +160,12 @@ class Courier:
 
     async def _recover(self) -> None:
         office = self._office
-        await office.store(lambda: office.ledger.recover(self._agency, office.clock()))
+        await office.store(lambda: office.ledger.recover(self._agency, self._streams, office.clock()))
 
     async def _take_in(self) -> None:
         """From Kafka into the ledger; the place in Kafka is kept only after the ledger has what lay before it."""
         office = self._office
-        inflow = self._inflow_for(group_of(self._agency), sorted(self._by_topic))
+        inflow = self._inflow_for(group_of(self._agency, self._lane), sorted(self._by_topic))
         try:
             while not office.stopping.is_set():
                 if not (records := await inflow.read()):
@@ -172,13 +188,13 @@ class Courier:
     async def _hear(self) -> None:
         """What became of files, from Kafka into the ledger; a group of its own, so that neither waits for the other."""
         office = self._office
-        inflow = self._inflow_for(acknowledgements_of(self._agency), sorted(self._acknowledgements.topics))
+        inflow = self._inflow_for(acknowledgements_of(self._agency, self._lane), sorted(self._acknowledgements.topics))
         try:
             while not office.stopping.is_set():
                 if not (records := await inflow.read()):
                     continue
                 moved = await self._acknowledgements.take(records)
-                for lane in await office.look(lambda: office.ledger.lanes(self._agency, office.clock())):
+                for lane in await office.look(lambda: office.ledger.lanes(self._agency, self._streams, office.clock())):
                     if lane.stream in moved:
                         self._nudge(lane)
                 await inflow.commit()
@@ -195,7 +211,7 @@ class Courier:
         """Find what waits although no record came: released by a person, or left by a courier that died."""
         office = self._office
         while not office.stopping.is_set():
-            for lane in await office.look(lambda: office.ledger.lanes(self._agency, office.clock())):
+            for lane in await office.look(lambda: office.ledger.lanes(self._agency, self._streams, office.clock())):
                 self._nudge(lane)
             await office.pause(SWEEP_SECONDS)
 
@@ -207,7 +223,8 @@ class Courier:
             for stream in self._ways:
                 kept = timedelta(milliseconds=milliseconds(hears[stream].kept))
                 before = office.clock() - 2 * kept - timedelta(days=2)
-                await office.store(partial(office.ledger.prune, self._agency, stream, before))
+                while await office.store(partial(office.ledger.prune, self._agency, stream, before)) == AT_A_TIME:
+                    pass  # a portion at a time, so that those who ask meanwhile write in between
             await office.pause(PRUNE_SECONDS)
 
     def _nudge(self, lane: Lane) -> None:
@@ -220,8 +237,7 @@ class Courier:
             self._doorless.add(lane.stream)
             note("courier", "no door", level=logging.ERROR, agency=lane.agency, stream=lane.stream)
         else:
-            office = replace(self._office, urgent=way.stream.lane == "urgent")
-            runner = self._runners[lane] = Runner(lane, way, office, self._partners[way.door.by])
+            runner = self._runners[lane] = Runner(lane, way, self._office, self._partners[way.door.by])
             task = asyncio.create_task(self._serve(lane, runner))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -235,17 +251,18 @@ class Courier:
 
 class Couriers:
     """
-    The process: a courier for each agency that does not read Kafka itself; none of them waits for another.
+    The process of one *lane*: a courier for each agency that does not read Kafka itself; none waits for another.
 
-    All write to the database in one thread, since SQLite has one writer anyway; what an agency reads there, and the
-    rendering of what it gets, is done in a thread of that agency's own. With *in_place* all is done where it is asked
-    for, so that a test with a clock of its own sees everything happen in one order.
+    All write to the database by one scribe; what an agency reads there, and the rendering of what it gets, is done in a
+    thread of that agency's own. With *in_place* all is done where it is asked for, so that a test with a clock of its
+    own sees everything happen in one order.
     """
 
     def __init__(
         self,
         *,
         catalog: Catalog,
+        lane: StreamLane,
         keys: Keys,
         ledger: Ledger,
         sink_for: SinkFor,
@@ -257,13 +274,12 @@ class Couriers:
         uniform: Uniform = random.uniform,
         in_place: bool = False,
     ) -> None:
-        threads = None if in_place else ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        order = None if in_place else Precedence()
-        self._office = Office(catalog, keys, ledger, clock, uniform, threads, began=clock(), precedence=order)
-        self._ways = ways_of(catalog, sink_for, door_for, first_number)
+        scribe = None if in_place else Scribe(ledger.database)
+        self._office = Office(catalog, keys, ledger, clock, uniform, scribe, began=clock())
+        self._ways = ways_of(catalog, lane, sink_for, door_for, first_number)
         self._own = {} if in_place else {one: ThreadPoolExecutor(1, thread_name_prefix=one) for one in self._ways}
         self._couriers = [
-            Courier(agency, ways, replace(self._office, own=self._own.get(agency)), inflow_for, overdue)
+            Courier(agency, lane, ways, replace(self._office, own=self._own.get(agency)), inflow_for, overdue)
             for agency, ways in self._ways.items()
         ]
 
@@ -274,9 +290,10 @@ class Couriers:
         finally:
             sinks = {id(way.sink): way.sink for ways in self._ways.values() for way in ways.values()}
             await asyncio.gather(*(sink.close() for sink in sinks.values()), return_exceptions=True)
-            for threads in (self._office.threads, *self._own.values()):
-                if threads is not None:
-                    threads.shutdown(wait=False)
+            for threads in self._own.values():
+                threads.shutdown(wait=False)
+            if self._office.scribe is not None:
+                await asyncio.to_thread(self._office.scribe.close)
 
     def stop(self) -> None:
         """End `run` soon, cleanly."""

@@ -14,14 +14,15 @@ from hub.renewal import SECONDS, Renewal
 from hub.settings import Settings
 from hub.store import engine
 from hub.store.ledger import Ledger
+from hub.stream import Lane
 from hub.transports.kafka import KafkaInflow
 
 
 async def serve(
-    catalog: Catalog, settings: Settings, bootstrap: str, *, stop: asyncio.Event, ready: Callable[[], None]
+    catalog: Catalog, settings: Settings, bootstrap: str, *, lane: Lane, stop: asyncio.Event, ready: Callable[[], None]
 ) -> None:
     """
-    Carry to every door until *stop*; the attempts under way are finished first.
+    Carry what is of one lane to every door until *stop*; the attempts under way are finished first.
 
     So they are where policies changed: then all begin anew with what holds now, and the ledger knows what was done.
     """
@@ -29,10 +30,11 @@ async def serve(
     def inflow(group: str, topics: Sequence[str]) -> KafkaInflow:
         return KafkaInflow(bootstrap, group, topics, settings.kafka())
 
-    ledger, renewal, current = Ledger(engine(settings.database)), Renewal(catalog), catalog
+    ledger, renewal, current = Ledger(engine(settings.ledger(lane))), Renewal(catalog), catalog
     while not stop.is_set():
         couriers = Couriers(
             catalog=current,
+            lane=lane,
             keys=settings.keys(),
             ledger=ledger,
             sink_for=Sinks(settings),

@@ -17,6 +17,7 @@ from hub.settings import Settings
 from hub.store import engine
 from hub.store.identity import SqlIndex
 from hub.store.inbox import Inbox
+from hub.store.scribe import Scribe
 from hub.together import Together
 from hub.transports import PutsAway, Source
 from hub.transports.kafka import Committer, Follower
@@ -40,8 +41,8 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
         return following.view.closed()
 
     # What is taken into the view and looked up in it is done by one thread at a time, for all who asked meanwhile
-    registry = Registry(keys, index)
-    intake = Intake(catalog, keys, committer.commit, inbox, wall=Together(wall), registry=registry)
+    registry, scribe = Registry(keys, index), Scribe(store)
+    intake = Intake(catalog, keys, committer.commit, inbox, wall=Together(wall), registry=registry, write=scribe.write)
     roads = sources(catalog, settings)
     try:
         for road in roads.values():
@@ -54,6 +55,7 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
     finally:
         await asyncio.gather(*(road.stop() for road in roads.values()), return_exceptions=True)
         await asyncio.to_thread(committer.close)
+        await asyncio.to_thread(scribe.close)
         await asyncio.to_thread(follower.close)
         note("gateway", "stopped")
 

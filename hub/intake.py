@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 from weakref import WeakValueDictionary
 
@@ -39,8 +40,12 @@ from hub.wire import record_of
 
 Commit = Callable[[Sequence[Record]], Awaitable[None]]
 Clock = Callable[[], datetime]
+Write = Callable[[Callable[[], None]], Awaitable[None]]
+"""Does work that writes to the gateway's database; returns once what it wrote is committed."""
 Wall = Callable[[], Awaitable[Collection[Identifier]]]
 """The identifiers that adoption orders closed, all that were committed before the call; raises TransportError."""
+SHORT = 16_384
+"""Up to so many bytes a message's id is read where it came: to hand it to a thread would take as long."""
 UNKEPT = frozenset({CLOSED, NOT_NEEDED})
 """The refusals of which nothing is kept, neither in quarantine nor in the sender's folder."""
 
@@ -87,6 +92,7 @@ class Intake:
         *,
         wall: Wall | None = None,
         registry: Registry | None = None,
+        write: Write = asyncio.to_thread,
     ) -> None:
         self._catalog = catalog
         self._keys = keys
@@ -95,6 +101,7 @@ class Intake:
         self._clock = clock
         self._wall = wall
         self._registry = registry
+        self._write = write
         for stream in catalog.streams.values():
             catalog.codec(stream)  # made now: what is wrong with one is told at start, not by the first message
         self._busy: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
@@ -109,7 +116,8 @@ class Intake:
         must not be told that it did.
         """
         known = self._catalog.line(agency, line)
-        name, content = await asyncio.to_thread(_known_by, known, data)
+        short = len(data) <= SHORT
+        name, content = _known_by(known, data) if short else await asyncio.to_thread(_known_by, known, data)
         async with self._busy.setdefault((agency, line, name), asyncio.Lock()):
             return await self._once(known, data, name, content)
 
@@ -140,14 +148,20 @@ class Intake:
         outcomes, records, news = await asyncio.to_thread(self._understood, line, data, (name, content), now, closed)
         if records:
             await self._commit(records)
-        if self._registry is not None and news:
-            await asyncio.to_thread(self._registry.keep, news)
         answer = answer_of(outcomes)
-        if self._inbox is not None and (answer.events or answer.set_aside):
-            told = json.dumps(answer._asdict())
-            await asyncio.to_thread(self._inbox.remember, agency, line.name, name, content, told, now=now)
+        settled = bool(answer.events or answer.set_aside)
+        if news or settled:
+            await self._write(partial(self._keep, line, name, content, answer if settled else None, news, now))
         _note(line, outcomes, answer)
         return answer
+
+    def _keep(self, line: Line, name: str, content: bytes, answer: Answer | None, news: News, now: datetime) -> None:
+        """What the message adds to who is who, and the answer that it gets whenever it comes again."""
+        if self._registry is not None:
+            self._registry.keep(news)
+        if self._inbox is not None and answer is not None:
+            told = json.dumps(answer._asdict())
+            self._inbox.remember(line.agency.key, line.name, name, content, told, now=now)
 
     def _sifted(self, line: Line, refusal: Refusal, now: datetime, closed: Collection[Identifier]) -> Outcome:
         fault = let_in(line, refusal, closed)

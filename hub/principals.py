@@ -24,8 +24,6 @@ ADMIN = "hub-admin"
 """The super user with whom a cluster begins, for the first `hub topics apply`; its credentials are then locked away."""
 DEPLOY, OPS, OPERATOR, GOVERNANCE = "hub-deploy", "hub-ops", "hub-operator", "hub-governance"
 GATEWAY, WATCHER, CANARIES = "hub-gateway", "hub-watches", "hub-canaries"
-COURIERS: dict[str, tuple[Lane, ...]] = {"hub-couriers": LANES}
-"""Each process of couriers, with the lanes that it serves."""
 READERS = ("hub-following", "hub-looking")
 """What the hub's readers that are in no group call theirs: librdkafka asks after it, and nothing is ever kept there."""
 
@@ -156,8 +154,10 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
         _on("group", [WATCH_GROUP], "READ"),
         _begun(),
     )
-    for name, lanes in COURIERS.items():
-        yield _process(name, "takes its lanes' topics to agencies' doors", *_couriers(catalog, lanes))
+    for lane in LANES:
+        yield _process(
+            of_process(("couriers", lane)), "takes its lane's topics to agencies' doors", *_couriers(catalog, lane)
+        )
     heard = [catalog.streams[name].topic_to(key) for key, policy in catalog.policies.items() for name in policy.hears]
     emitted = [catalog.streams[one.emits].topic for one in watches]
     yield _process(
@@ -183,22 +183,22 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
     )
 
 
-def _couriers(catalog: Catalog, lanes: Iterable[Lane]) -> Iterator[frozenset[Acl]]:
+def _couriers(catalog: Catalog, lane: Lane) -> Iterator[frozenset[Acl]]:
     for agency in catalog.agencies.values():
         for name, by in _heard(catalog, agency):
             stream = catalog.streams[name]
-            if stream.lane in lanes and by != {"kafka"}:
+            if stream.lane == lane and by != {"kafka"}:
                 yield _topics([stream.topic_to(agency.key)], "READ")
-                yield _on("group", [courier_group(agency.key)], "READ")
-            for door in agency.hears[name].doors if stream.lane in lanes else ():
+                yield _on("group", [courier_group(agency.key, lane)], "READ")
+            for door in agency.hears[name].doors if stream.lane == lane else ():
                 if door.acknowledged_by is not None:
                     yield _topics([catalog.streams[door.acknowledged_by].topic], "READ")
-                    yield _on("group", [f"{courier_group(agency.key)}.acknowledgements"], "READ")
+                    yield _on("group", [f"{courier_group(agency.key, lane)}.acknowledgements"], "READ")
 
 
-def courier_group(agency: str) -> str:
-    """The consumer group of an agency's courier."""
-    return f"courier.{agency.replace('_', '-')}"
+def courier_group(agency: str, lane: Lane) -> str:
+    """The consumer group of an agency's courier in one lane."""
+    return f"courier.{agency.replace('_', '-')}.{lane}"
 
 
 def _persons(catalog: Catalog) -> Iterator[Principal]:

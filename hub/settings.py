@@ -6,13 +6,14 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.errors import CatalogError
 from hub.keys import Keys
+from hub.stream import Lane
 
 PASSED_TO_KAFKA = "HUB_KAFKA_"
 
@@ -115,19 +116,23 @@ class Settings(BaseSettings):
         """The delivery folder."""
         return self.outbox or self.path("outbox")
 
+    def ledger(self, lane: Lane) -> str:
+        """
+        The URL of the ledger of the couriers of a lane.
+
+        SQLite lets one writer in at a time, and those who wait look again after longer and longer sleeps. So each
+        process that writes has a file of its own: an alert does not wait for registers, nor a hospital for alerts.
+        """
+        return self.store_url or f"sqlite:///{self.path(f'couriers.{lane}.db')}"
+
     @property
-    def database(self) -> str:
-        """The URL of the SQL store."""
-        return self.store_url or f"sqlite:///{self.path('hub.db')}"
+    def ledgers(self) -> tuple[str, ...]:
+        """The URLs of all ledgers: one where PostgreSQL holds them, else one for each lane."""
+        return tuple(dict.fromkeys(self.ledger(lane) for lane in get_args(Lane)))
 
     @property
     def gateway_database(self) -> str:
-        """
-        The URL of what the gateway alone writes: answers, and who is who.
-
-        SQLite lets one writer in at a time, and those who wait look again after longer and longer sleeps: in one file
-        with the couriers' ledger, a hospital would wait for its acknowledgement while alerts are delivered.
-        """
+        """The URL of what the gateway alone writes: answers, and who is who."""
         return self.store_url or f"sqlite:///{self.path('gateway.db')}"
 
     def keys(self) -> Keys:

@@ -223,12 +223,12 @@ async def _settled(catalog: Catalog, settings: Settings, bootstrap: str, before:
     """Until every arrival has its verdict, no group is behind and the ledger holds nothing that has to go today."""
     arrivals = sum(b"ADT^A04" in sending.data or b"ADT^A01" in sending.data for sending in day)
     alerts = catalog.streams["hospital_alert"].topic
-    ledger, started = Ledger(engine(settings.database)), time.monotonic()
+    ledgers, started = [Ledger(engine(url)) for url in settings.ledgers], time.monotonic()
     while True:
         verdicts = len(await asyncio.to_thread(_since, settings, bootstrap, alerts, before))
         rows = await asyncio.to_thread(cluster.behind, catalog, settings, bootstrap)
         waiting = sum(row.lag for row in rows)
-        rest = [one for one in ledger.standing() if not _gathered(catalog, one)]
+        rest = [one for ledger in ledgers for one in ledger.standing() if not _gathered(catalog, one)]
         open_ = sum(one.waiting + one.under_way + one.handed for one in rest)
         if verdicts >= arrivals and waiting == 0 and open_ == 0:
             step(f"everything settled {time.monotonic() - started:.1f} s after the last message")
@@ -282,7 +282,7 @@ def _tell(catalog: Catalog, settings: Settings, bootstrap: str, before: Ends) ->
     doors_used = {(agency.key, name): f"{door.format} by {door.by}" for agency in catalog.agencies.values()
                   for name in agency.hears for door in (doors.door_for(agency, name),)}  # fmt: skip
     report.got(console, catalog, heard, doors_used)
-    for one in Ledger(engine(settings.database)).standing():
+    for one in (each for url in settings.ledgers for each in Ledger(engine(url)).standing()):
         if often := _gathered(catalog, one):
             console.print(f"  {one.waiting} of {one.stream} wait in the ledger, as they should: "
                           f"{one.agency} takes one file every {often}", soft_wrap=True)  # fmt: skip

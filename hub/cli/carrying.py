@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -16,20 +17,23 @@ from hub.settings import Settings
 from hub.stream import Lane
 
 PROCESSES = ("gateway", "relay", "watches", "couriers", "canaries")
+LANED = ("relay", "couriers")
+"""Those of which there is one for each lane."""
 
 
 @main.command()
 @click.argument("what", nargs=-1)
 @click.option("--once", is_flag=True, help="Carry the files named, in memory, print what came of them, and end.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="With --once: write deliveries there.")
-@click.option("--lane", type=click.Choice(get_args(Lane)), help="relay: only this lane; default both.")
-def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -> None:
+@click.option("--lane", type=click.Choice(get_args(Lane)), help="relay, couriers: only this lane; default both.")
+def run(what: tuple[str, ...], once: bool, out: Path | None, lane: Lane | None) -> None:
     r"""
     Carry, until Ctrl-C: all processes together, or the one named.
 
     \b
       hub run                                   gateway, relay, watches, couriers and canaries, supervised
       hub run gateway                           one of them alone (gateway, relay, watches, couriers, canaries)
+      hub run couriers --lane urgent            of relay and couriers, what cannot wait alone
       hub run --once mash_front_door/referrals/1.json
       hub run --once great_western_hospital/adt=admission.hl7
 
@@ -69,7 +73,6 @@ def _once(files: tuple[str, ...], out: Path | None) -> None:
 def _all(settings: Settings) -> None:
     from hub import cluster  # noqa: PLC0415
     from hub.renewal import admit  # noqa: PLC0415
-    from hub.supervise import Supervisor, on_stop  # noqa: PLC0415
     from hub.transports.kafka.security import secured  # noqa: PLC0415
 
     loaded, bootstrap = sound(), bootstrap_of(settings)
@@ -78,7 +81,14 @@ def _all(settings: Settings) -> None:
         made = cluster.prepare(loaded, settings, bootstrap)
         log.note("run", "topics ready", count=len(made))
     watching = (cluster.CANARIES,) if settings.canary_seconds else ()
-    supervisor = Supervisor(settings, (*cluster.PROCESSES, *watching))
+    _supervised(settings, (*cluster.PROCESSES, *watching))
+
+
+def _supervised(settings: Settings, processes: Sequence[Sequence[str]]) -> None:
+    """Run *processes*, each on its own, until Ctrl-C."""
+    from hub.supervise import Supervisor, on_stop  # noqa: PLC0415
+
+    supervisor = Supervisor(settings, processes)
     on_stop(supervisor.stop)
     supervisor.start()
     try:
@@ -88,18 +98,26 @@ def _all(settings: Settings) -> None:
         supervisor.end()
 
 
-def _one(process: str, settings: Settings, lane: str | None) -> None:
+def _one(process: str, settings: Settings, lane: Lane | None) -> None:
     from hub import cluster, principals  # noqa: PLC0415
-    from hub.supervise import announce, on_stop  # noqa: PLC0415
+    from hub.renewal import admit  # noqa: PLC0415
+    from hub.supervise import announce, make_way, on_stop  # noqa: PLC0415
 
+    if lane is not None and process not in LANED:
+        raise click.UsageError(f"--lane is for {' and '.join(LANED)}; {process} serves both lanes")
     name = principals.of_process((process, lane) if lane else (process,))
     settings = settings.acting_as(name)
     loaded, bootstrap = sound(), bootstrap_of(settings)
-    cluster.prepare(loaded, settings, bootstrap, name)
     if process == "relay":
+        admit(loaded, settings.path("live"))
+    cluster.prepare(loaded, settings, bootstrap, name)
+    if process in LANED and lane is None:
+        _supervised(settings, [one for one in cluster.PROCESSES if one[0] == process])
+        return
+    if process == "relay" and lane is not None:
         from hub.relaying import relay  # noqa: PLC0415
 
-        relay(loaded, settings, bootstrap, (lane,) if lane else cluster.LANES)
+        relay(loaded, settings, bootstrap, lane)
         return
     if process == "canaries":
         from hub.canary.rounds import serve as watch_canaries  # noqa: PLC0415
@@ -124,12 +142,16 @@ def _one(process: str, settings: Settings, lane: str | None) -> None:
                 loaded, settings.keys(), bootstrap=bootstrap, state_dir=settings.path("watches"), stop=stop,
                 ready=lambda: announce(settings, "watches"), replication=settings.replication, kafka=settings.kafka(),
             )  # fmt: skip
-        else:
+        elif lane is not None:
             from hub import delivering  # noqa: PLC0415
 
-            await delivering.serve(loaded, settings, bootstrap, stop=stop, ready=lambda: announce(settings, "couriers"))
+            make_way(lane)
+            ready_ = lambda: announce(settings, f"couriers.{lane}")  # noqa: E731
+            await delivering.serve(loaded, settings, bootstrap, lane=lane, stop=stop, ready=ready_)
 
-    asyncio.run(serve())
+    import uvloop  # noqa: PLC0415
+
+    uvloop.run(serve())
 
 
 @main.command()

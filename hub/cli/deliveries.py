@@ -41,16 +41,16 @@ def deliveries(ctx: click.Context, as_json: bool) -> None:
         --because 'The partner was told by telephone, and keys it in by hand.'
       hub deliveries decided                    who released or gave up what, and why
 
-    A message is named by its id, or as much of it as tells it from others. Works on the couriers' ledger
+    A message is named by its id, or as much of it as tells it from others. Works on the couriers' ledgers
     (HUB_STORE_URL), whether they run or not; a message that is released goes within seconds. Exit code 0, also where
     something is parked.
     """
     if ctx.invoked_subcommand is not None:
         return
     settings, now = Settings.read(), datetime.now(UTC)
-    ledger = _ledger(settings)
-    late = ledger.overdue(now, timedelta(hours=settings.acknowledgement_hours))
-    standing = ledger.standing()
+    ledgers, after = _ledgers(settings), timedelta(hours=settings.acknowledgement_hours)
+    late = sorted((one for ledger in ledgers for one in ledger.overdue(now, after)), key=lambda one: one.handed)
+    standing = sorted((one for ledger in ledgers for one in ledger.standing()), key=lambda one: one[:2])
     rows: list[dict[str, Any]] = [
         {
             "agency": one.agency,
@@ -91,8 +91,8 @@ def deliveries(ctx: click.Context, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print them for programs.")
 def parked(agency: str | None, as_json: bool) -> None:
     """What waits for a person, for one AGENCY or all, the oldest first; never what a message says."""
-    ledger = _ledger(Settings.read())
-    agencies = [agency] if agency else sorted({one.agency for one in ledger.standing() if one.parked})
+    ledgers = _ledgers(Settings.read())
+    stuck = {one.agency for ledger in ledgers for one in ledger.standing() if one.parked}
     rows = [
         {
             "message": entry.message_id,
@@ -102,8 +102,10 @@ def parked(agency: str | None, as_json: bool) -> None:
             "reason": entry.reason,
             "attempts": entry.attempts,
         }
-        for one in agencies
-        for lane, entry in ledger.parked(one, MOST)
+        for one in ([agency] if agency else sorted(stuck))
+        for lane, entry in sorted(
+            (each for ledger in ledgers for each in ledger.parked(one, MOST)), key=lambda each: each[1].created
+        )
     ]
     _listed(rows, as_json, "nothing is parked")
 
@@ -144,35 +146,32 @@ def give_up(message: str, by: str, because: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print them for programs.")
 def decided_(as_json: bool) -> None:
     """Who released or gave up what, when and why; the newest first."""
-    from hub.store import engine  # noqa: PLC0415
     from hub.store.interventions import recorded  # noqa: PLC0415
 
-    settings = Settings.read()
-    _ledger(settings)
-    found = [
-        one._asdict() | {"at": one.at.isoformat(timespec="seconds")} for one in recorded(engine(settings.database))
-    ]
+    decided = (one for ledger in _ledgers(Settings.read()) for one in recorded(ledger.database))
+    newest_first = sorted(decided, key=lambda one: one.at, reverse=True)
+    found = [one._asdict() | {"at": one.at.isoformat(timespec="seconds")} for one in newest_first]
     _listed(found, as_json, "nothing was released or given up")
 
 
-def _ledger(settings: Settings) -> Ledger:
+def _ledgers(settings: Settings) -> list[Ledger]:
     from hub.store import engine  # noqa: PLC0415
     from hub.store.ledger import Ledger  # noqa: PLC0415
 
-    return Ledger(engine(settings.database))
+    return [Ledger(engine(url)) for url in settings.ledgers]
 
 
 def _one(message: str, by: str, because: str) -> tuple[Ledger, Lane, str, Reason]:
     """The one parked message that is meant, and who decides; raises HubError where that is not clear."""
     from hub.reasons import reason  # noqa: PLC0415
 
-    decided, ledger = reason(by, because, did="decides"), _ledger(Settings.read())
-    found = ledger.find(message) if message else []
+    decided, ledgers = reason(by, because, did="decides"), _ledgers(Settings.read())
+    found = [(ledger, *one) for ledger in ledgers for one in ledger.find(message)] if message else []
     if not found:
         raise HubError("no parked message has an id that begins so: see `hub deliveries parked`")
     if len(found) > 1:
         raise HubError(f"{len(found)} parked messages have an id that begins so: write more of it")
-    return ledger, *found[0], decided
+    return *found[0], decided
 
 
 def _listed(rows: Sequence[Mapping[str, Any]], as_json: bool, none: str) -> None:

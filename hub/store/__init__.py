@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 BUSY_MILLISECONDS = 15_000
 MOST_CONNECTIONS = 60  # of one process beyond SQLAlchemy's five: each agency's courier reads in a thread of its own
+_of_this_thread = threading.local()
 _CREATING = 0x68756273  # any fixed number: the advisory lock under which tables are made
 
 
@@ -85,9 +87,38 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def reading(store: Engine) -> Iterator[Connection]:
-    """A transaction that only reads, and holds up nobody who writes."""
+    """A transaction that only reads, and holds up nobody who writes; in a shared one, that one."""
+    if (shared := _shared(store)) is not None:
+        yield shared
+        return
     with store.connect().execution_options(reads=True) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def writing(store: Engine) -> Iterator[Connection]:
+    """A transaction, committed at the end of the block; in a shared one, a part of it that can be undone by itself."""
+    if (shared := _shared(store)) is not None:
+        with shared.begin_nested():
+            yield shared
+        return
+    with store.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def sharing(store: Engine, connection: Connection) -> Iterator[None]:
+    """In the block, all that this thread reads and writes in *store* is part of the transaction of *connection*."""
+    _of_this_thread.shared = (store, connection)
+    try:
+        yield
+    finally:
+        del _of_this_thread.shared
+
+
+def _shared(store: Engine) -> Connection | None:
+    of, connection = getattr(_of_this_thread, "shared", (None, None))
+    return connection if of is store else None
 
 
 def create(store: Engine, metadata: MetaData) -> None:

@@ -21,7 +21,7 @@ from hub.identity.index import Looked, News, mark, word_mark, word_of
 from hub.identity.names import NHS_NUMBER, Name
 from hub.identity.statements import Doubt, Source, name_of
 from hub.keys import Keys
-from hub.store import create, insert, reading
+from hub.store import create, insert, reading, writing
 from hub.store.identity_tables import closed, doubts, links, metadata, names
 
 AT_ONCE = 400  # values in one IN: below what either database takes, and few enough statements for a file
@@ -86,7 +86,7 @@ class SqlIndex:
 
     def keep(self, news: News) -> None:
         """Keep *news*, but for what was closed since it was looked up; the same again changes nothing."""
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock_shared(:one)"), {"one": _CLOSING})
             self.write(connection, news)
@@ -126,7 +126,7 @@ class SqlIndex:
         What is closed and what is forgotten is one transaction. In SQLite the place of what is deleted is overwritten.
         """
         own = {name_of(self._keys, name): name for name in named}
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:one)"), {"one": _CLOSING})
             else:
@@ -162,7 +162,7 @@ class SqlIndex:
             links.c.agency != PERSON,
             or_(links.c.relation == "same", links.c.one_kind != NHS_NUMBER),
         )
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             count = connection.execute(delete(links).where(forgotten)).rowcount
             if count:
                 tied = exists().where(or_(links.c.one == names.c.name, links.c.other == names.c.name))

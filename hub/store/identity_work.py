@@ -17,7 +17,7 @@ from hub.identity.names import NHS_NUMBER, Name
 from hub.identity.statements import CONTRADICTED, Source, link_of, name_of
 from hub.keys import Keys
 from hub.reasons import reason
-from hub.store import reading
+from hub.store import reading, writing
 from hub.store.identity import PERSON, SqlIndex, graph_of
 from hub.store.identity_tables import audit, closed, doubts, links
 
@@ -65,7 +65,7 @@ class Work:
 
     def waiting(self) -> Counter[str]:
         """How much waits for a person, by why; contradictions that are none any more are forgotten."""
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             self._forget(connection)
             counts = Counter({
                 row.code: row.many
@@ -76,7 +76,7 @@ class Work:
 
     def listed(self, *, by: str, because: str, now: datetime) -> list[Waiting]:
         """What waits, the oldest first, at most 50 of them; raises NotAnswered where *because* will not do."""
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             self._record(connection, "work", "all that waits", by, because, now)
             self._forget(connection)
             query = select(doubts.c.code, doubts.c.name, doubts.c.at).order_by(doubts.c.at).limit(MOST)
@@ -92,7 +92,7 @@ class Work:
     def show(self, name: Name, *, by: str, because: str, now: datetime) -> Shown:
         """What is known of *name*; of one that an adoption order closed nothing is known."""
         own = name_of(self._keys, name)
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             self._record(connection, "show", f"a {name.kind}", by, because, now)
             graph = graph_of(connection, {own: name.kind})
             numbers = graph.numbers([own])
@@ -120,7 +120,7 @@ class Work:
         if one.kind == NHS_NUMBER:
             one, other = other, one
         known = {name_of(self._keys, name): name for name in (one, other)}
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             marks = [mark(self._keys, name) for name in (one, other)]
             if connection.execute(select(closed.c.mark).where(closed.c.mark.in_(marks))).first() is not None:
                 raise NotDone("one of them names nobody any more: nothing ties an identity to one that was closed")
@@ -129,7 +129,7 @@ class Work:
 
     def confirm(self, link_id: str, *, by: str, because: str, now: datetime) -> str:
         """Say, as a person, what a link says that is not certain; returns the link that says so now."""
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             row = connection.execute(select(links).where(links.c.id == link_id)).mappings().one_or_none()
             if row is None or row["taken_back"] is not None:
                 raise NotDone("there is no such link, or it was taken back: see `hub identity work`")
@@ -142,7 +142,7 @@ class Work:
 
         Raises NotDone where there is none, or it was taken back before.
         """
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             query = update(links).where(links.c.id == link_id, links.c.taken_back.is_(None)).values(taken_back=now)
             if connection.execute(query).rowcount != 1:
                 raise NotDone("there is no such link, or it was taken back before: `hub identity show` lists them")
@@ -151,7 +151,7 @@ class Work:
     def settle(self, name: str, *, by: str, because: str, now: datetime) -> None:
         """Say that somebody looked at what waits under *name*; a contradiction comes back as long as it is one."""
         code, _, own = name.partition(":")
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             if connection.execute(delete(doubts).where(doubts.c.code == code, doubts.c.name == own)).rowcount != 1:
                 raise NotDone("nothing waits under that name: `hub identity work` lists what does")
             self._record(connection, "settle", name, by, because, now)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine, and_, delete, select
 
 from hub.keys import Keys
-from hub.store import create, insert, reading
+from hub.store import create, insert, reading, writing
 from hub.store.tables import inbox, metadata
 
 
@@ -63,13 +63,13 @@ class Inbox:
         kept = json.dumps({"content": content, "answer": answer}).encode()
         row = {"agency": agency, "line": line, "own_id": name, "created": now}
         row["box"] = self._keys.seal("inbox", kept, name)
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             kept_now = insert(self._store, inbox).values(row).on_conflict_do_nothing().returning(inbox.c.own_id)
             return connection.execute(kept_now).scalar_one_or_none() is not None
 
     def prune(self, before: datetime) -> int:
         """Forget what was answered before a moment; returns how many answers that were."""
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             return connection.execute(delete(inbox).where(inbox.c.created < before)).rowcount
 
     def _name(self, agency: str, line: str, own_id: str) -> str:

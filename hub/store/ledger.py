@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Update, and_, func, or_, select, tuple_, update
 
-from hub.store import insert, reading
-from hub.store.entries import Acked, Again, Arrival, Entry, Handed, Lane, Outcome, Parked
+from hub.store import insert, reading, writing
+from hub.store.entries import Arrival, Entry, Lane, Outcome, Parked
 from hub.store.oversight import Oversight
-from hub.store.rows import EMPTY, ENTRY, HORIZON, WAITING, is_due, is_handed, of, portions
+from hub.store.rows import (
+    EMPTY,
+    HORIZON,
+    WAITING,
+    asked,
+    is_due,
+    is_handed,
+    named,
+    of,
+    portions,
+    when,
+)
 from hub.store.runs import Runs
+from hub.store.statements import ATTEMPT, NEXT_DUE, change, due
 from hub.store.tables import deliveries, turns
 
 __all__ = ["HORIZON", "Ledger"]
@@ -27,7 +40,7 @@ class Ledger(Runs, Oversight):
     def enqueue(self, arrivals: Sequence[Arrival], now: datetime) -> None:
         """Take in what came, in this order; a message id that is there already changes nothing."""
         for agency in sorted({arrival.lane.agency for arrival in arrivals}):
-            with self._store.begin() as connection:
+            with writing(self._store) as connection:
                 self._enqueue(connection, [one for one in arrivals if one.lane.agency == agency], now)
 
     def _enqueue(self, connection: Connection, arrivals: Sequence[Arrival], now: datetime) -> None:
@@ -82,14 +95,19 @@ class Ledger(Runs, Oversight):
             update(deliveries).where(older).values(state="SUPERSEDED", payload=EMPTY, settled=now, reason="newer")
         )
 
-    def lanes(self, agency: str, now: datetime) -> list[Lane]:
-        """The lanes of an agency in which something is waiting to go; what a partner has yet to answer is not."""
+    def lanes(self, agency: str, streams: Collection[str], now: datetime) -> list[Lane]:
+        """
+        The lanes of an agency, of those *streams*, in which something is waiting to go.
+
+        What a partner has yet to answer is not.
+        """
         query = select(deliveries.c.stream, deliveries.c.address).distinct()
         query = query.where(
             deliveries.c.agency == agency,
+            deliveries.c.stream.in_(streams),
             deliveries.c.settled.is_(None),
             deliveries.c.state.in_(WAITING),
-            or_(~is_handed(deliveries), is_due(deliveries, now)),
+            or_(~is_handed(deliveries), is_due(deliveries, when(now))),
         )
         with reading(self._store) as connection:
             return [Lane(agency, stream, address) for stream, address in connection.execute(query)]
@@ -113,37 +131,15 @@ class Ledger(Runs, Oversight):
         does not go with *together*, where the limit could then part a child's messages in the wrong place. *before*
         keeps back what is in no file yet and waits only since then or later.
         """
-        earlier = deliveries.alias("earlier")
-        same_batch = and_(earlier.c.batch.is_not(None), earlier.c.batch == deliveries.c.batch)
-        passes = same_batch
-        if together:
-            both_free = and_(earlier.c.batch.is_(None), deliveries.c.batch.is_(None))
-            passes = or_(same_batch, and_(both_free, is_due(earlier, now, before)))
-        held = exists().where(
-            earlier.c.agency == deliveries.c.agency,
-            earlier.c.stream == deliveries.c.stream,
-            earlier.c.address == deliveries.c.address,
-            earlier.c.subject == deliveries.c.subject,
-            earlier.c.settled.is_(None),
-            earlier.c.seq < deliveries.c.seq,
-            func.coalesce(passes, False).is_(False),  # NULL, where one has a batch and the other none, is no
-        )
-        query = select(*ENTRY).where(of(lane), deliveries.c.settled.is_(None), is_due(deliveries, now, before), ~held)
-        order = (deliveries.c.attempts, deliveries.c.seq) if untried_first else (deliveries.c.seq,)
+        at, wanted = when(now, before), {"most": limit}
+        query = due(together=together, untried_first=untried_first, filed=before is not None)
         with reading(self._store) as connection:
-            return [Entry(*row) for row in connection.execute(query.order_by(*order).limit(limit))]
+            return [Entry(*row) for row in connection.execute(query, named(lane) | asked(at) | wanted)]
 
     def next_due(self, lane: Lane, now: datetime) -> datetime | None:
         """When something that waits in a lane becomes due, after *now*."""
-        query = select(func.min(deliveries.c.due)).where(
-            of(lane),
-            deliveries.c.settled.is_(None),
-            deliveries.c.state.in_(WAITING),
-            ~is_handed(deliveries),
-            deliveries.c.due > now,
-        )
         with reading(self._store) as connection:
-            moment: datetime | None = connection.execute(query).scalar_one()
+            moment: datetime | None = connection.execute(NEXT_DUE, named(lane) | {"when_now": now}).scalar_one()
             return moment
 
     def attempt(self, lane: Lane, ids: Sequence[str], now: datetime, until: datetime) -> frozenset[str]:
@@ -152,15 +148,9 @@ class Ledger(Runs, Oversight):
 
         They are nobody else's before *until*, and due again then, unless their outcome is known by that time.
         """
-        mine = and_(of(lane), deliveries.c.message_id.in_(ids), deliveries.c.settled.is_(None))
-        change = (
-            update(deliveries)
-            .where(mine, is_due(deliveries, now))
-            .values(state="ATTEMPT", ack="", attempts=deliveries.c.attempts + 1, due=until)
-            .returning(deliveries.c.message_id)
-        )
-        with self._store.begin() as connection:
-            return frozenset(connection.execute(change).scalars())
+        with writing(self._store) as connection:
+            said = named(lane) | asked(when(now)) | {"ids": list(ids), "until": until}
+            return frozenset(connection.execute(ATTEMPT, said).scalars())
 
     def settle(self, lane: Lane, outcomes: Sequence[Outcome], now: datetime) -> None:
         """
@@ -170,52 +160,45 @@ class Ledger(Runs, Oversight):
         hold for what still waits. What the road has stays there whatever an earlier attempt made of it, and a file of
         which one message is parked is parked whole: without it the file would be another under the same id.
         """
-        with self._store.begin() as connection:
+        of_kind: defaultdict[Update, list[dict[str, object]]] = defaultdict(list)
+        with writing(self._store) as connection:
             for outcome in outcomes:
-                for ids in portions(outcome.ids):
-                    self._settle(connection, lane, outcome, ids, now)
+                if isinstance(outcome, Parked):
+                    for ids in portions(outcome.ids):
+                        self._park(connection, lane, outcome.reason, ids)
+                    continue
+                statement, said = change(outcome, now)
+                of_kind[statement] += ({**named(lane), **said, "id": one} for one in outcome.ids)
+            for statement, rows in of_kind.items():
+                connection.execute(statement, rows)
 
-    def _settle(self, connection: Connection, lane: Lane, outcome: Outcome, ids: Sequence[str], now: datetime) -> None:
+    def _park(self, connection: Connection, lane: Lane, reason: str, ids: Sequence[str]) -> None:
         rows = and_(of(lane), deliveries.c.settled.is_(None))
-        named = deliveries.c.message_id.in_(ids)
-        tried = and_(rows, named, deliveries.c.state == "ATTEMPT")
-        change = update(deliveries)
-        match outcome:
-            case Acked():
-                change = change.where(rows, named)
-                change = change.values(state="ACKED", payload=EMPTY, ack=outcome.ack[:200], reason="", settled=now)
-            case Handed():
-                change = change.where(tried)
-                change = change.values(ack=outcome.ack[:200] or "handed over", due=outcome.until, reason="")
-            case Again():
-                due = min(outcome.due, now + HORIZON)
-                change = change.where(tried, ~is_handed(deliveries))
-                change = change.values(state="PENDING", due=due, reason=outcome.reason[:120])
-            case Parked():
-                files = select(deliveries.c.batch).where(rows, named, deliveries.c.batch.is_not(None))
-                change = change.where(rows, or_(named, deliveries.c.batch.in_(files)))
-                change = change.where(deliveries.c.state.in_(WAITING))
-                change = change.values(state="PARKED", ack="", reason=outcome.reason[:120])
-        connection.execute(change)
+        its_own = deliveries.c.message_id.in_(ids)
+        files = select(deliveries.c.batch).where(rows, its_own, deliveries.c.batch.is_not(None))
+        change = update(deliveries).where(rows, or_(its_own, deliveries.c.batch.in_(files)))
+        change = change.where(deliveries.c.state.in_(WAITING))
+        connection.execute(change.values(state="PARKED", ack="", reason=reason[:120]))
 
-    def recover(self, agency: str, now: datetime) -> int:
+    def recover(self, agency: str, streams: Collection[str], now: datetime) -> int:
         """
-        Make due at once what was being tried when the agency's courier last died; returns how many.
+        Make due at once what was being tried, of those *streams*, when their courier last died; returns how many.
 
         For the start of a courier. Should another one be alive after all, a message may go twice, with one id.
         """
         lost = and_(
             deliveries.c.agency == agency,
+            deliveries.c.stream.in_(streams),
             deliveries.c.settled.is_(None),
             deliveries.c.state == "ATTEMPT",
             ~is_handed(deliveries),
         )
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             return connection.execute(update(deliveries).where(lost).values(state="PENDING", due=now)).rowcount
 
     def hasten(self, lanes: Collection[Lane], now: datetime) -> None:
         """Make due at once what waits in *lanes* for another try: the partner is back."""
         theirs = tuple_(*deliveries.c[Lane._fields]).in_(lanes)
         waiting = and_(theirs, deliveries.c.settled.is_(None), deliveries.c.state == "PENDING")
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             connection.execute(update(deliveries).where(waiting, deliveries.c.due > now).values(due=now))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, delete, func, select, update
 
 from hub.reasons import Reason
-from hub.store import reading
+from hub.store import reading, writing
 from hub.store.entries import Entry, Lane, Late
 from hub.store.interventions import Intervention, record
 from hub.store.rows import EMPTY, ENTRY, PATIENCE, WAITING, Rows, is_handed
@@ -58,7 +58,7 @@ class Oversight(Rows):
             deliveries.c.message_id == message_id,
             deliveries.c.state == "PARKED",
         )
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             reason = connection.execute(select(deliveries.c.reason).where(parked)).scalar_one_or_none()
             if reason is None or not connection.execute(update(deliveries).where(parked).values(**changed)).rowcount:
                 return False
@@ -141,7 +141,7 @@ class Oversight(Rows):
 
     def prune(self, agency: str, stream: str, before: datetime) -> int:
         """
-        Forget what was settled before a moment; returns how many messages that were.
+        Forget some of what was settled before a moment; returns how many messages, `AT_A_TIME` while there may be more.
 
         A forgotten message would be taken for new if Kafka still held it, so *before* must lie further back
         than the topic reaches. Of numbered files the number stays.
@@ -149,17 +149,15 @@ class Oversight(Rows):
         old = and_(deliveries.c.agency == agency, deliveries.c.stream == stream, deliveries.c.settled < before)
         some = select(deliveries.c.message_id).where(old).limit(AT_A_TIME)
         theirs = and_(deliveries.c.agency == agency, deliveries.c.stream == stream, deliveries.c.message_id.in_(some))
-        gone = 0
-        while True:
-            with self._store.begin() as connection:
-                gone += (now := connection.execute(delete(deliveries).where(theirs)).rowcount)
-            if now < AT_A_TIME:
-                break
+        with writing(self._store) as connection:
+            gone = connection.execute(delete(deliveries).where(theirs)).rowcount
+        if gone == AT_A_TIME:
+            return gone
         members = select(deliveries.c.batch).where(
             deliveries.c.agency == agency, deliveries.c.stream == stream, deliveries.c.batch == runs.c.batch
         )
         empty = and_(runs.c.agency == agency, runs.c.stream == stream, runs.c.at < before, ~members.exists())
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             connection.execute(delete(runs).where(empty, runs.c.number == 0))
             connection.execute(update(runs).where(empty, runs.c.records != "{}").values(records="{}"))
             connection.execute(delete(heard).where(heard.c.agency == agency, heard.c.at < before))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Engine, and_, or_
+from sqlalchemy import ColumnElement, Engine, and_, bindparam, or_
 
 from hub.store import create
 from hub.store.entries import Entry, Lane
@@ -38,10 +38,24 @@ class Rows:
         self._store = store
         create(store, metadata)
 
+    @property
+    def database(self) -> Engine:
+        """The database that it is."""
+        return self._store
+
 
 def of(lane: Lane) -> ColumnElement[bool]:
     """The rows of one lane."""
     return and_(*(deliveries.c[part] == value for part, value in lane._asdict().items()))
+
+
+OF_LANE = and_(*(deliveries.c[part] == bindparam(f"of_{part}") for part in Lane._fields))
+"""The same in a statement that is made once, because to make one costs more than to ask it: `named` says which."""
+
+
+def named(lane: Lane) -> dict[str, str]:
+    """What a statement with `OF_LANE` is asked with."""
+    return {f"of_{part}": value for part, value in lane._asdict().items()}
 
 
 def is_handed(table: Any) -> ColumnElement[bool]:
@@ -49,17 +63,40 @@ def is_handed(table: Any) -> ColumnElement[bool]:
     return and_(table.c.state == "ATTEMPT", table.c.ack != "")
 
 
-def is_due(table: Any, now: datetime, before: datetime | None = None) -> ColumnElement[bool]:
-    """
-    Whether a row may be tried *now*; one that is in no file yet only where it waits since before a moment.
+class When(NamedTuple):
+    """A moment, and those by which a row's due time is judged: moments, or in `ASKED_WHEN` where they are put in."""
 
-    Of a door whose files go at set times that moment is the end of the last period.
+    now: Any
+    wrong: Any
+    very_wrong: Any
+    before: Any
+
+
+ASKED_WHEN = When(*(bindparam(f"when_{part}") for part in When._fields))
+
+
+def when(now: datetime, before: datetime | None = None) -> When:
     """
-    wrong = table.c.due > now + HORIZON
-    ripe = table.c.due <= now
-    if before is not None:
-        ripe = and_(ripe, or_(table.c.batch.is_not(None), table.c.due < before))
-    handed = and_(is_handed(table), or_(table.c.due <= now, table.c.due > now + PATIENCE + HORIZON))
+    The moments that *now* comes to.
+
+    What is in no file yet may be tried only where it waits since *before*: of a door whose files go at set times, the
+    end of the last period.
+    """
+    return When(now, now + HORIZON, now + PATIENCE + HORIZON, before)
+
+
+def asked(moments: When) -> dict[str, datetime | None]:
+    """What a statement with `ASKED_WHEN` is asked with."""
+    return {f"when_{part}": value for part, value in moments._asdict().items()}
+
+
+def is_due(table: Any, at: When, *, filed: bool = False) -> ColumnElement[bool]:
+    """Whether a row may be tried; with *filed*, one that is in no file yet only where it waits since `before`."""
+    wrong = table.c.due > at.wrong
+    ripe = table.c.due <= at.now
+    if filed:
+        ripe = and_(ripe, or_(table.c.batch.is_not(None), table.c.due < at.before))
+    handed = and_(is_handed(table), or_(table.c.due <= at.now, table.c.due > at.very_wrong))
     other = and_(~is_handed(table), or_(ripe, wrong))
     return and_(table.c.state.in_(WAITING), or_(handed, other))
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.outbound import Run
-from hub.store import insert, reading
+from hub.store import insert, reading, writing
 from hub.store.entries import Entry, Lane, Said
 from hub.store.rows import EMPTY, ENTRY, HORIZON, WAITING, Rows, of, portions
 from hub.store.tables import deliveries, heard, runs
@@ -58,7 +58,7 @@ class Runs(Rows):
         """
         free = and_(of(lane), deliveries.c.batch.is_(None), deliveries.c.settled.is_(None))
         try:
-            with self._store.begin() as connection:
+            with writing(self._store) as connection:
                 if run is not None:
                     said = json.dumps(dict(zip(ids, records, strict=True)) if records else {})
                     row = {**lane._asdict(), "batch": batch, **run._asdict(), "records": said}
@@ -103,7 +103,7 @@ class Runs(Rows):
         again leaves its file and goes in a later one. A word on a file that there is not, that is settled, or that more
         than one file could be meant by, changes nothing.
         """
-        with self._store.begin() as connection:
+        with writing(self._store) as connection:
             once = insert(self._store, heard).values(agency=agency, stream=said.stream, event=said.event, at=now)
             new = connection.execute(once.on_conflict_do_nothing().returning(heard.c.event))
             if new.scalar_one_or_none() is None:

@@ -20,7 +20,7 @@ from hub.transports.kafka.security import security
 from hub.watches.bounds import LARGEST, App, Consumer, Ends, Transport
 from hub.watches.changelog import GROUP, co_parted
 from hub.watches.ground import Ground
-from hub.watches.progress import Progress
+from hub.watches.progress import Committable, Progress
 from hub.watches.recovery import Tables
 from hub.watches.watching import Promise, Taken, Watching, Worked
 from hub.wire import Wire
@@ -83,6 +83,7 @@ def build(
     )
     app.transport = app.producer_transport = Transport(app.conf.broker, app)
     app.progress = Progress()
+    app.committable = Committable()
     app.flying = set()
     app.ends = Ends(bootstrap, secured)
     app.kept = frozenset(catalog.streams[watch.keeps].topic for watch in catalog.watches.values())
@@ -126,6 +127,7 @@ def _agent(app: App, topic: str, works: tuple[tuple[Watching, Work], ...]) -> No
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
             message, promises = event.message, list[Promise]()
+            app.committable.begun((message.topic, message.partition), message.offset)
             for watching, work in works:
                 worked, fatal = await _worked(watching, _taken(message), work)
                 if fatal is not None:
@@ -149,6 +151,7 @@ def _agent(app: App, topic: str, works: tuple[tuple[Watching, Work], ...]) -> No
         if fatal is not None:
             await app.crash(fatal)
             return
+        app.committable.finished((event.message.topic, event.message.partition), event.message.offset)
         cast("Consumer", app.consumer).finished.add(event.message)
         await stream.ack(event)
 

@@ -62,12 +62,14 @@ class Ground:
             raise NotUnderstood("too-large", record.topic, "what came of the record is larger than a record may be")
         raise TransportError(f"Kafka does not take a record of {record.topic}: {type(cause).__name__}")
 
-    async def caught_up(self, watch: str, partition: int) -> bool:
+    async def caught_up(self, watch: str, topic: str, partition: int, offset: int) -> bool:
         """Ask the broker where the kept partition ends, and wait until the work is there."""
         place = (self._kept[watch], partition)
         if place not in self._app.consumer.assignment():
             return False
         try:
-            return await self._app.progress.caught_up(place, partial(self._app.ends.of, *place), PATIENCE_SECONDS)
+            return await self._app.progress.caught_up(
+                place, (topic, partition), offset, partial(self._app.ends.of, *place), PATIENCE_SECONDS
+            )
         except KafkaError:
             return False

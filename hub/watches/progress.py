@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 Place = tuple[str, int]
 """Topic and partition."""
+
+
+class Mark(NamedTuple):
+    """Where a partition ended, and, of each partition, the last record that was handed out before that was asked."""
+
+    end: int
+    before: Mapping[Place, int]
 
 
 class Progress:
@@ -22,6 +31,7 @@ class Progress:
         self._fetched: dict[Place, int] = {}
         self._done: dict[Place, int] = {}
         self._behind: set[Place] = set()
+        self._marks: dict[Place, Mark] = {}
         self._moved = asyncio.Event()
 
     def fetched(self, place: Place, offset: int) -> None:
@@ -43,23 +53,32 @@ class Progress:
         """The partition is no longer ours."""
         for numbers in (self._reached, self._fetched, self._done):
             numbers.pop(place, None)
+        self._marks.pop(place, None)
         self._behind.discard(place)
 
     def past(self, place: Place, end: int) -> bool:
         """Whether everything before *end* was worked on."""
         return self._reached.get(place, -1) >= end and self._done.get(place, -1) >= self._fetched.get(place, -1)
 
-    async def caught_up(self, place: Place, end: Callable[[], Awaitable[int]], patience: float) -> bool:
+    async def caught_up(
+        self, place: Place, judged: Place, offset: int, end: Callable[[], Awaitable[int]], patience: float
+    ) -> bool:
         """
-        Whether everything before *end*, asked once and now, was worked on within *patience* seconds.
+        Whether all that *place* held when the record at *offset* of *judged* was handed out was worked on.
+
+        That is waited for *patience* seconds. Where the partition ends is asked of the broker by *end*, once for all
+        records that had been handed out by then: what was said before any of them lies before that end.
 
         A partition that was waited for in vain is not waited for again until it has caught up, so that one that
         is stuck delays what follows once, not every time.
         """
         try:
             async with asyncio.timeout(patience):
-                mark = await end()
-                while not self.past(place, mark):
+                mark = self._marks.get(place)
+                if mark is None or mark.before.get(judged, -1) < offset:
+                    handed_out = dict(self._fetched)
+                    self._marks[place] = mark = Mark(await end(), handed_out)
+                while not self.past(place, mark.end):
                     if place in self._behind:
                         return False
                     self._moved.clear()
@@ -69,3 +88,36 @@ class Progress:
             return False
         self._behind.discard(place)
         return True
+
+
+class Committable:
+    """
+    What may be committed of each partition: what lies before its first record that was begun and is not finished.
+
+    Records of a partition are begun in their order, and finished in any.
+    """
+
+    def __init__(self) -> None:
+        self._unfinished: dict[Place, Counter[int]] = {}
+        self._next: dict[Place, int] = {}
+
+    def begun(self, place: Place, offset: int) -> None:
+        """The record at *offset* is worked on; after a seek perhaps once more, and those behind it then come again."""
+        self._unfinished.setdefault(place, Counter())[offset] += 1
+        self._next[place] = offset + 1
+
+    def finished(self, place: Place, offset: int) -> None:
+        """All that came of it is committed."""
+        unfinished = self._unfinished.get(place, Counter())
+        unfinished[offset] -= 1
+        if unfinished[offset] <= 0:
+            del unfinished[offset]
+
+    def next(self, place: Place) -> int | None:
+        """The offset that may be committed, None while nothing of the partition was begun."""
+        return min(self._unfinished.get(place, ()), default=self._next.get(place))
+
+    def forget(self, place: Place) -> None:
+        """The partition is no longer ours."""
+        self._unfinished.pop(place, None)
+        self._next.pop(place, None)

@@ -61,8 +61,12 @@ class Ground(Protocol):
     async def emit(self, record: Record) -> Promise:
         """Send *record*; raises MessageError where it is too large to be sent ever."""
 
-    async def caught_up(self, watch: str, partition: int) -> bool:
-        """Whether everything now committed on the kept stream's *partition* was taken in; waits a while for it."""
+    async def caught_up(self, watch: str, topic: str, partition: int, offset: int) -> bool:
+        """
+        Whether all that the kept stream's *partition* held when this record was handed out was taken in.
+
+        It waits a while for that.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +135,9 @@ class Watching:
             values = self.wire.read(self.judged, taken.value)
             # What went before on the same partition of the same stream was taken in by the same hand
             one_stream = self.watch.keeps == self.watch.on
-            caught_up = one_stream or await self.ground.caught_up(self.watch.name, taken.partition)
+            caught_up = one_stream or await self.ground.caught_up(
+                self.watch.name, taken.topic, taken.partition, taken.offset
+            )
             memory = Memory(None, ("no-key",)) if taken.key is None else self.recall(taken.key)
             certain = caught_up and not memory.doubts
             found = list(self.watch.judge(values, memory.state, papers, now=now(), caught_up=certain))

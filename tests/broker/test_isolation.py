@@ -104,9 +104,10 @@ class World:
     @asynccontextmanager
     async def couriers(self) -> AsyncIterator[None]:
         """The couriers at work."""
-        store = engine(self.settings.database)
+        store = engine(self.settings.ledger("urgent"))
         couriers = Couriers(
             catalog=self.catalog,
+            lane="urgent",
             keys=self.keys,
             ledger=Ledger(store),
             sink_for=self.sink_for,

@@ -17,7 +17,7 @@ from tests.flow.partners import until
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 45.0
-EVERY = ("gateway", "watches", "couriers", "relay.urgent", "relay.routine")
+EVERY = ("gateway", "watches", "couriers.urgent", "couriers.routine", "relay.urgent", "relay.routine")
 
 
 class Running:

@@ -16,7 +16,7 @@ from tests.flow.whole import Whole, broker_pid
 SEALED = ("quarantine.", "hub-watches-", "disclosures.", "__")
 """Topics that hold nothing in the open: their segments are searched as they lie on the disk."""
 
-DATABASES = ("hub.db", "gateway.db")
+DATABASES = ("couriers.urgent.db", "couriers.routine.db", "gateway.db")
 
 
 def sinks(whole: Whole, *more_processes: int) -> dict[str, bytes]:
@@ -41,10 +41,8 @@ def sinks(whole: Whole, *more_processes: int) -> dict[str, bytes]:
         "what hub lag prints": lag.stdout + lag.stderr,
         "names of files": "\n".join(str(one.relative_to(state)) for one in kept).encode(),
         "processes": b"\n".join(_told(number) for number in processes),
-        "the database": b"".join(one.read_bytes() for one in inside if one.name.startswith(("hub.db", "gateway.db"))),
-        "other files": b"\n".join(
-            one.read_bytes() for one in inside if not one.name.startswith(("hub.db", "gateway.db"))
-        ),
+        "the database": b"".join(one.read_bytes() for one in inside if one.name.startswith(DATABASES)),
+        "other files": b"\n".join(one.read_bytes() for one in inside if not one.name.startswith(DATABASES)),
     }
     for name in topics:
         if name.startswith(SEALED):

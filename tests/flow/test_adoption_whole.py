@@ -40,6 +40,7 @@ from tests.flow.adopted import (
 )  # fmt: skip
 from tests.flow.partners import HttpsPartner, MllpPartner, until
 from tests.flow.running import EVERY, hub
+from tests.flow.sinks import DATABASES
 from tests.flow.test_adoption import GATEWAYS, rows
 from tests.flow.whole import Whole, broker_pid
 
@@ -129,7 +130,8 @@ def units(adopted: Adopted) -> Iterator[Unit]:
     for topic, kept in every.items():
         for record in kept:
             yield unit(topic, record, _opened(keys, topic, record))
-    for url, having in ((whole.settings.database, {"deliveries"}), (whole.settings.gateway_database, GATEWAYS)):
+    ledgers = ((url, {"deliveries"}) for url in whole.settings.ledgers)
+    for url, having in (*ledgers, (whole.settings.gateway_database, GATEWAYS)):
         store = engine(url)
         try:
             yield from rows(store, keys, frozenset(having))
@@ -165,7 +167,7 @@ def _files(state: Path) -> Iterator[Unit]:
     """Each file with its content, and its name."""
     for path in state.rglob("*"):
         yield Unit("a file's name", path.name.encode())
-        if path.is_file() and not path.name.startswith(("hub.db", "gateway.db")) and path != state / "stderr.log":
+        if path.is_file() and not path.name.startswith(DATABASES) and path != state / "stderr.log":
             yield Unit(f"a file under {path.relative_to(state).parts[0]}", path.read_bytes())
 
 

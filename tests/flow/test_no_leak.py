@@ -170,7 +170,7 @@ def test_what_is_planted_is_found(carried: Day, left_behind: dict[str, bytes]) -
         with path.open("ab") as log:
             log.write(f"{name.lower()}\n".encode())
     (whole.settings.path("run") / f"{name}.txt").write_bytes(base64.b64encode(upn.encode()))
-    store = sqlite3.connect(whole.settings.path("hub.db"))
+    store = sqlite3.connect(whole.settings.path("couriers.urgent.db"))
     store.execute("CREATE TABLE planted (said BLOB)")
     store.execute("INSERT INTO planted VALUES (?)", (name.encode("latin-1"),))
     store.commit()

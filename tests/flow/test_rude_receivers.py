@@ -282,10 +282,12 @@ class Campaign:
         scale = 1.0 if hour else 0.03
 
         def inflow(group: str, _: Sequence[str]) -> Inflow:
-            return self.inflows.setdefault(group.removeprefix("courier."), Inflow(60.0 if hour else 1.0))
+            return self.inflows.setdefault(
+                group.removeprefix("courier.").replace(".routine", ""), Inflow(60.0 if hour else 1.0)
+            )
 
         couriers = Couriers(
-            catalog=CATALOG, keys=lives.KEYS, ledger=ledger, sink_for=self.sink_for, inflow_for=inflow,
+            catalog=CATALOG, lane="routine", keys=lives.KEYS, ledger=ledger, sink_for=self.sink_for, inflow_for=inflow,
             uniform=lambda low, high: chance.uniform(low, high) * scale, in_place=hour,
         )  # fmt: skip
         running = asyncio.ensure_future(couriers.run())

@@ -123,7 +123,7 @@ def test_a_process_whose_topics_are_not_there_says_what_to_do(
 ) -> None:
     """It makes none itself: it has no right to. Here the relay is started as somebody who sees nothing of them."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    told = {**clean, **shown, "HUB_STATE": str(place / "other"), "HUB_PRINCIPAL": "hub-couriers"}
+    told = {**clean, **shown, "HUB_STATE": str(place / "other"), "HUB_PRINCIPAL": "hub-couriers-urgent"}
     refused = hub(told, "run", "relay", "--lane", "urgent")
 
     assert refused.returncode == 1

@@ -134,11 +134,14 @@ class Whole:
         return sum(one.waiting + one.under_way + one.handed for one in rows)
 
     def _standing(self) -> list[Standing]:
-        store = engine(self.settings.database)
-        try:
-            return Ledger(store).standing()
-        finally:
-            store.dispose()
+        found: list[Standing] = []
+        for url in self.settings.ledgers:
+            store = engine(url)
+            try:
+                found += Ledger(store).standing()
+            finally:
+                store.dispose()
+        return found
 
     def _door(self, one: Standing) -> Door:
         """The agency's door by the road that this hub's settings name, else its first."""

@@ -536,10 +536,11 @@ def test_couriers_work_in_real_time_and_threads(tmp_path: Path) -> None:
         store = engine(f"sqlite:///{tmp_path / 'hub.db'}")
         couriers = Couriers(
             catalog=CATALOG,
+            lane="routine",
             keys=KEYS,
             ledger=Ledger(store),
             sink_for=lambda *_: Quick(),
-            inflow_for=lambda group, _: Inflow(world, group.removeprefix("courier.")),
+            inflow_for=lambda group, _: Inflow(world, group.removeprefix("courier.").replace(".routine", "")),
         )
         running = asyncio.create_task(couriers.run())
         while world.waiting():

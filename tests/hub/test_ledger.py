@@ -38,6 +38,7 @@ NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=2)
 LANE = Lane("clinic", "moves", "")
 OTHER = Lane("clinic", "moves", "north")
+STREAMS = {"moves", "school"}
 
 
 def seconds(many: float) -> timedelta:
@@ -165,7 +166,7 @@ def test_what_a_dead_courier_was_trying_is_due_at_once(ledger: Ledger) -> None:
     ledger.enqueue([arrived("m1")], NOW)
     ledger.attempt(LANE, ["m1"], NOW, NOW + LEASE)
     assert (ids(ledger), ledger.next_due(LANE, NOW)) == ([], NOW + LEASE)
-    assert ledger.recover("clinic", NOW) == 1
+    assert ledger.recover("clinic", STREAMS, NOW) == 1
     assert (ids(ledger), ledger.due(LANE, NOW, 1)[0].attempts) == (["m1"], 1)
 
 
@@ -250,7 +251,7 @@ def test_counts_lanes_and_age_are_of_one_agency(ledger: Ledger) -> None:
     ledger.enqueue([arrived("m2", "ben", OTHER)], NOW + seconds(1))
     ledger.enqueue([arrived("m3", lane=Lane("school", "moves", ""))], NOW - seconds(9))
     ledger.settle(LANE, [Parked(("m1",), "refused")], NOW)
-    assert ledger.lanes("clinic", NOW) == [OTHER]
+    assert ledger.lanes("clinic", STREAMS, NOW) == [OTHER]
     assert ledger.oldest("clinic") == NOW + seconds(1)
     assert (ledger.oldest("clinic", "stays"), ledger.oldest("nobody")) == (None, None)
     assert ledger.counts("clinic") == {"PARKED": 1, "PENDING": 1}
@@ -437,7 +438,7 @@ class OrderPromise(RuleBasedStateMachine):
     def die(self) -> None:
         """The courier dies, and another one starts."""
         self.ledger = Ledger(self.store)
-        self.ledger.recover("clinic", self.now)
+        self.ledger.recover("clinic", STREAMS, self.now)
         for one in self.known.values():
             if one.state == "ATTEMPT":
                 one.state, one.due = "PENDING", self.now

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hub.watches.progress import Progress
 
-PLACE = ("said.v1", 3)
+PLACE, JUDGED = ("said.v1", 3), ("came.v1", 3)
 LONG, NONE = 20.0, 0.01
 
 
@@ -16,7 +16,7 @@ async def ended(at: int) -> int:
 
 
 def up_to(progress: Progress, end: int, patience: float = NONE) -> bool:
-    return asyncio.run(progress.caught_up(PLACE, lambda: ended(end), patience))
+    return asyncio.run(progress.caught_up(PLACE, JUDGED, 0, lambda: ended(end), patience))
 
 
 def test_nothing_known_is_not_caught_up() -> None:
@@ -64,7 +64,7 @@ def test_the_wait_ends_as_soon_as_the_work_is_there() -> None:
     progress.reached(PLACE, 5)
 
     async def waits() -> bool:
-        waiter = asyncio.create_task(progress.caught_up(PLACE, lambda: ended(5), LONG))
+        waiter = asyncio.create_task(progress.caught_up(PLACE, JUDGED, 0, lambda: ended(5), LONG))
         await asyncio.sleep(0)
         progress.done(PLACE, 4)
         return await waiter
@@ -79,7 +79,7 @@ def test_a_stuck_partition_is_waited_for_once() -> None:
     assert not up_to(progress, 2)
 
     async def quick(end: int) -> bool:
-        return await asyncio.wait_for(progress.caught_up(PLACE, lambda: ended(end), LONG), LONG / 2)
+        return await asyncio.wait_for(progress.caught_up(PLACE, JUDGED, 0, lambda: ended(end), LONG), LONG / 2)
 
     assert not asyncio.run(quick(2))
     progress.reached(PLACE, 2)
@@ -96,4 +96,40 @@ def test_an_end_that_is_not_told_is_not_waited_for_longer() -> None:
         return 0
 
     ask: Callable[[], object] = never
-    assert not asyncio.run(progress.caught_up(PLACE, ask, NONE))  # type: ignore[arg-type]  # it never returns
+    assert not asyncio.run(progress.caught_up(PLACE, JUDGED, 0, ask, NONE))  # type: ignore[arg-type]  # it never returns
+
+
+def test_what_was_handed_out_together_asks_once_where_the_partition_ends() -> None:
+    """A backlog is not judged at the pace of the network; what came after the question asks anew."""
+    progress, asked = Progress(), list[int]()
+    progress.reached(PLACE, 10)
+    progress.fetched(JUDGED, 4)
+
+    async def end() -> int:
+        asked.append(len(asked))
+        progress.fetched(JUDGED, 7)  # while the broker thinks, more come
+        return 10
+
+    async def judged(offset: int) -> bool:
+        return await progress.caught_up(PLACE, JUDGED, offset, end, NONE)
+
+    async def one_by_one() -> None:
+        for offset in (2, 3, 4):
+            assert await judged(offset)
+        assert asked == [0]
+        assert await judged(5)
+        assert await judged(7)
+        assert asked == [0, 1]
+
+    asyncio.run(one_by_one())
+
+
+def test_an_answer_does_not_outlive_the_partition() -> None:
+    """After a rebalance the end is asked for again."""
+    progress = Progress()
+    progress.fetched(JUDGED, 4)
+    progress.reached(PLACE, 10)
+    assert up_to(progress, 9)
+    progress.forget(PLACE)
+    progress.reached(PLACE, 10)
+    assert not up_to(progress, 12)

@@ -104,7 +104,11 @@ def test_a_number_is_never_used_again(ledger: Ledger) -> None:
 def test_what_was_handed_over_waits_for_the_partners_word(ledger: Ledger) -> None:
     """It is neither due, nor lost at a restart, nor overtaken by a late account of the attempt, until patience ends."""
     hand(ledger, 1, "a")
-    assert (ledger.recover("clinic", NOW), ledger.lanes("clinic", NOW), ledger.next_due(LANE, NOW)) == (0, [], None)
+    assert (
+        ledger.recover("clinic", {LANE.stream}, NOW),
+        ledger.lanes("clinic", {LANE.stream}, NOW),
+        ledger.next_due(LANE, NOW),
+    ) == (0, [], None)
     assert ledger.due(LANE, NOW + timedelta(days=5), 9, together=True) == []
     assert [one.message_id for one in ledger.due(LANE, NOW + PATIENCE, 9, together=True)] == ["a"]
     assert ledger.counts("clinic") == {"ATTEMPT": 1}

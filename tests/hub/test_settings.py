@@ -64,9 +64,10 @@ def test_what_the_hub_makes_lies_in_the_state_folder(tmp_path):
     assert settings.path("run", "x.json") == tmp_path / "state" / "run" / "x.json"
     assert settings.inbox_folder == tmp_path / "state" / "inbox"
     assert settings.outbox_folder == tmp_path / "state" / "outbox"
-    assert settings.database == f"sqlite:///{tmp_path}/state/hub.db"
+    assert settings.ledger("urgent") == f"sqlite:///{tmp_path}/state/couriers.urgent.db"
+    assert len(settings.ledgers) == 2
     assert Settings(state=Path("relative")).path().is_absolute()
-    assert Settings(store_url="postgresql+psycopg://x").database == "postgresql+psycopg://x"
+    assert Settings(store_url="postgresql+psycopg://x").ledgers == ("postgresql+psycopg://x",)
 
 
 def test_a_secret_is_made_once_and_for_its_owner_only():

@@ -131,7 +131,7 @@ class Desk:
         self.emitted.append(record)
         return asyncio.sleep(0)
 
-    async def caught_up(self, watch: str, partition: int) -> bool:
+    async def caught_up(self, watch: str, topic: str, partition: int, offset: int) -> bool:
         """As the test says."""
         assert (watch, partition) == ("words", 2)
         return self.up_to_date
