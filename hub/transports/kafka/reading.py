@@ -129,7 +129,7 @@ def places(client: AdminClient, topics: Collection[str], timeout: float) -> list
     present = client.list_topics(timeout=timeout).topics
     for topic in topics:
         if topic not in present:
-            raise TransportError(f"Kafka has no topic {topic}; `hub run` makes it at start")
+            raise TransportError(f"Kafka has no topic {topic}, or shows it to others only; see `hub topics plan`")
     return sorted((topic, partition) for topic in topics for partition in present[topic].partitions)
 
 
