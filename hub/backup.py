@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hub import __version__, cluster
+from hub import __version__, cluster, principals
 from hub.catalog import Catalog
-from hub.errors import HubError, TransportError
+from hub.errors import HubError
 from hub.settings import Settings
 from hub.transports.kafka import seek_group
 
@@ -104,7 +104,7 @@ def places_of(folder: Path) -> list[Place]:
     return [Place(**one) for one in _manifest(folder)["places"]]
 
 
-def rewind(settings: Settings, bootstrap: str, places: list[Place]) -> Iterator[tuple[Place, str]]:
+def rewind(settings: Settings, bootstrap: str, places: list[Place], catalog: Catalog) -> Iterator[tuple[Place, str]]:
     """
     Have each stopped group go on where it was at the backup; yields each place with what hinders it, empty where none.
 
@@ -112,8 +112,9 @@ def rewind(settings: Settings, bootstrap: str, places: list[Place]) -> Iterator[
     """
     for place in places:
         try:
-            seek_group(bootstrap, *place, settings.kafka())
-        except TransportError as error:
+            own = settings.acting_as(principals.reader(catalog, place.group))  # on a secured cluster nobody else may
+            seek_group(bootstrap, *place, own.kafka())
+        except HubError as error:
             yield place, str(error)
         else:
             yield place, ""

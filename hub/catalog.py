@@ -46,6 +46,15 @@ class Keeping(Shape):
     partitions: int = Field(ge=1, le=200, description="How many partitions.")
 
 
+class Quota(Shape):
+    """What one kind of principal may take of a broker at most, from topics/quotas.yaml."""
+
+    because: str = Field(min_length=12, description="Why so much.")
+    reads: int = Field(ge=1024, description="Bytes a second that are read of one broker.")
+    writes: int = Field(ge=1024, description="Bytes a second that are written to one broker.")
+    processor: int = Field(ge=1, le=400, description="Time of a broker's threads, in hundredths of one thread.")
+
+
 @dataclass(frozen=True)
 class Catalog:
     """Everything that is known of who says and hears what; *findings* say what could not be read."""
@@ -59,6 +68,7 @@ class Catalog:
     lock: SchemaLock
     approvals: Mapping[str, Approvals] = field(default_factory=dict)
     calendar: Calendar | None = None
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
     documents: Mapping[str, Document] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -157,7 +167,8 @@ def look() -> Catalog:
         agencies=agencies,
         policies=policies,
         watches=watches,
-        keeping=reader.keeping(topics / "keeping.yaml"),
+        keeping=reader.entries(Keeping, topics / "keeping.yaml", "topics/keeping.yaml"),
+        quotas=reader.entries(Quota, topics / "quotas.yaml", "topics/quotas.yaml"),
         notice=reader.shape(Notice, connectors / "notice.yaml", "connectors/notice.yaml"),
         lock=reader.lock(topics),
         approvals=approvals,
@@ -274,11 +285,12 @@ class _Reader:
         """Which days count; None where nobody wrote it, which matters only where a deadline asks."""
         return self.shape(Calendar, path, "connectors/calendar.yaml") if path.exists() else None
 
-    def keeping(self, path: Path) -> dict[str, Keeping]:
-        document = self.document(path, "topics/keeping.yaml")
+    def entries(self, model: type[Model], path: Path, place: str) -> dict[str, Model]:
+        """A file of named entries, each of the shape of *model*."""
+        document = self.document(path, place)
         entries = document.value if isinstance(document.value, dict) else {}
-        found = {name: self.validated(Keeping, document, (name,), value) for name, value in entries.items()}
-        return {name: keeping for name, keeping in found.items() if keeping is not None}
+        found = {name: self.validated(model, document, (name,), value) for name, value in entries.items()}
+        return {name: one for name, one in found.items() if one is not None}
 
     def lock(self, folder: Path) -> SchemaLock:
         try:

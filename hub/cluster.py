@@ -6,29 +6,40 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import get_args
 
+from hub import principals
 from hub.catalog import Catalog
 from hub.courier import acknowledgements_of
 from hub.courier import group_of as courier_group
+from hub.errors import TransportError
 from hub.evidence import publish_versions
 from hub.relay import group_of as relay_group
 from hub.settings import Settings
 from hub.stream import Lane
 from hub.topology import topics
-from hub.transports.kafka import Lag, TopicWanted, begin_groups, ensure_topics, lags
+from hub.transports.kafka import Lag, TopicWanted, absent, await_begun, begin_groups, ensure_topics, lags
+from hub.transports.kafka.security import secured
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 PROCESSES = (("gateway",), ("watches",), *((one, "--lane", lane) for one in ("couriers", "relay") for lane in LANES))
 """What carries: the words after `hub run`, for each process."""
 CANARIES = ("canaries",)
 """What watches them at it, unless HUB_CANARY_SECONDS is 0."""
+PATIENCE_SECONDS = 120.0
+"""How long a process that writes waits for the relay to have its place, the first time."""
 
 
-def prepare(catalog: Catalog, settings: Settings, bootstrap: str) -> list[str]:
+def prepare(catalog: Catalog, settings: Settings, bootstrap: str, process: str = "") -> list[str]:
     """
     Make the topics that are missing and begin the relay's groups on them; returns the topics made.
 
-    The policies are put on record before anybody decides by them.
+    The policies are put on record before anybody decides by them. On a cluster that asks who we are *process* is the
+    principal of whoever starts, which has no right to make anything: it sees that all it needs is there, and only the
+    relay begins its own group and puts policies on record; others wait for that, PATIENCE_SECONDS at the longest, since
+    what is written to a topic before would be lost to the relay. Raises `TransportError` where something is missing.
     """
+    if secured(settings.kafka()):
+        _ready(catalog, settings, bootstrap, process)
+        return []
     wanted = [
         TopicWanted(topic.name, topic.partitions, settings.replication, topic.config(settings.replication))
         for topic in topics(catalog)
@@ -37,6 +48,28 @@ def prepare(catalog: Catalog, settings: Settings, bootstrap: str) -> list[str]:
     begin_groups(bootstrap, relay_groups(catalog), settings.kafka())
     publish_versions(catalog, bootstrap, settings.kafka())
     return made
+
+
+def _ready(catalog: Catalog, settings: Settings, bootstrap: str, process: str) -> None:
+    rights = {one.name: one.acls for one in principals.principals(catalog)}.get(process)
+    if rights is None:
+        return  # it starts others, each of which sees to what is its own
+    topics_of = {acl.name for acl in rights if acl.resource == "topic" and acl.name != "*"}
+    if missing := absent(bootstrap, topics_of, settings.kafka()):
+        raise TransportError(
+            f"{process} does not find {len(missing)} of its topics on the cluster, or may not see them, "
+            f"{missing[0]} first; see `hub topics plan`, then `hub topics apply`"
+        )
+    own = {lane: group for lane in LANES if process == principals.relay_name(lane) for group in [relay_group(lane)]}
+    every = relay_groups(catalog)
+    if own:
+        begin_groups(bootstrap, {group: every[group] for group in own.values()}, settings.kafka())
+        publish_versions(catalog, bootstrap, settings.kafka())
+        return
+    writes = {acl.name for acl in rights if acl.resource == "topic" and acl.operation == "WRITE"}
+    for group, read in every.items():
+        if shared := sorted(writes & set(read)):
+            await_begun(bootstrap, group, shared, settings.kafka(), timeout=PATIENCE_SECONDS)
 
 
 def relay_groups(catalog: Catalog) -> dict[str, list[str]]:

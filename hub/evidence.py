@@ -83,9 +83,9 @@ class Ledger:
         """What was said of children's standing, oldest first within a key, as far as it is not compacted away."""
         return [Said(one.record, one.time) for of in self._catalog.standing for one in self._read(of.topic)]
 
-    def publish(self, records: list[Record]) -> None:
-        """Commit *records* of the hub's own, in one transaction."""
-        committer = Committer(self._bootstrap, f"hub-ledger.{uuid.uuid4().hex}", self._extra)
+    def publish(self, records: list[Record], name: str = "hub-ledger") -> None:
+        """Commit *records* of the hub's own, in one transaction of a producer whose id begins with *name*."""
+        committer = Committer(self._bootstrap, f"{name}.{uuid.uuid4().hex}", self._extra)
         try:
             committer.enqueue(records).result()
         finally:
@@ -107,5 +107,5 @@ def publish_versions(catalog: Catalog, bootstrap: str, extra: Mapping[str, str] 
     held = ledger.archive()
     fresh = [record for record in archive.records_of(catalog, datetime.now(UTC)) if record not in held]
     if fresh:
-        ledger.publish(fresh)
+        ledger.publish(fresh, "hub-archive")  # the relay's, which nobody who reads receipts may end
     return len(fresh)

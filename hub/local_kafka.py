@@ -20,6 +20,7 @@ from typing import NamedTuple
 from hub import kafka_jars
 from hub.daemon import Daemon
 from hub.errors import TransportError
+from hub.local_security import FIRST_RIGHTS, OPEN, SECURED, LocalSecurity
 from hub.transports.kafka import cluster
 
 Progress = Callable[[str], None]
@@ -35,9 +36,6 @@ _CHOICES = """\
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
 log.dirs={data}
 broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=1000
@@ -84,7 +82,8 @@ class _Plan:
 
     cluster: str
     version: str
-    ports: list[list[int]]  # for each node: the broker's, the controller's
+    ports: list[list[int]]  # for each node: the broker's, the controller's, and where secured the one by certificate
+    secure: bool = False
 
     @property
     def nodes(self) -> int:
@@ -92,17 +91,26 @@ class _Plan:
 
     @property
     def bootstrap(self) -> str:
-        return ",".join(f"127.0.0.1:{broker}" for broker, _ in self.ports)
+        return ",".join(f"127.0.0.1:{ports[0]}" for ports in self.ports)
+
+    @property
+    def mutual(self) -> str:
+        return ",".join(f"127.0.0.1:{ports[2]}" for ports in self.ports) if self.secure else ""
 
 
 class Status(NamedTuple):
-    """What is there: *running* of *nodes* are alive; *bootstrap* is empty before the first start."""
+    """
+    What is there: *running* of *nodes* are alive; *bootstrap* is empty before the first start.
+
+    *mutual* is where a secured one takes clients by their certificate, empty where it is open.
+    """
 
     running: int
     nodes: int
     bootstrap: str
     version: str
     folder: Path
+    mutual: str = ""
 
 
 class LocalKafka:
@@ -116,11 +124,13 @@ class LocalKafka:
     def __init__(self, state: Path, pom: Path | None = None) -> None:
         self.folder = state.absolute() / "kafka"
         self._pom = pom or kafka_jars.pinned()
+        self.security = LocalSecurity(self.folder / "security")
 
     def up(
         self,
         nodes: int | None = None,
         *,
+        secure: bool | None = None,
         quick: bool = False,
         progress: Progress = lambda step: None,
         timeout: float = 60.0,
@@ -128,13 +138,14 @@ class LocalKafka:
         """
         Start what does not run, wait until it serves, and return its bootstrap servers, such as `127.0.0.1:21345`.
 
-        *nodes* is 1 or 3, each broker and controller in one; None means as many as there were, or 1. *quick* starts a
-        broker sooner and makes it slower in the long run: for tests. Raises `TransportError`, with what to do, where
+        *nodes* is 1 or 3, each broker and controller in one; None means as many as there were, or 1. A *secure* one
+        asks everybody who they are (`hub.local_security`); None means as it was, or open. *quick* starts a broker
+        sooner and makes it slower in the long run: for tests. Raises `TransportError`, with what to do, where
         Java or Maven is missing, where the jars cannot be had, and where it does not serve in *timeout* seconds.
         """
         java = kafka_jars.java()
         with self._alone(progress):
-            plan = self._plan(nodes)
+            plan = self._plan(nodes, secure)
             jars = kafka_jars.fetch(self._pom, self.folder, progress)
             for attempt in range(4):
                 plan = self._with_free_ports(plan, anew=attempt > 0)
@@ -158,7 +169,7 @@ class LocalKafka:
         if plan is None:
             return Status(0, 0, "", kafka_jars.version(self._pom), self.folder)
         running = sum(1 for node in range(1, plan.nodes + 1) if self._process(node).alive())
-        return Status(running, plan.nodes, plan.bootstrap, plan.version, self.folder)
+        return Status(running, plan.nodes, plan.bootstrap, plan.version, self.folder, plan.mutual)
 
     @contextmanager
     def _alone(self, progress: Progress) -> Iterator[None]:
@@ -184,20 +195,26 @@ class LocalKafka:
         fresh.write_text(json.dumps(asdict(plan)), encoding="utf-8")
         fresh.replace(self.folder / "plan.json")
 
-    def _plan(self, nodes: int | None) -> _Plan:
+    def _plan(self, nodes: int | None, secure: bool | None) -> _Plan:
         plan = self._read()
         version = kafka_jars.version(self._pom)
         if plan is None:
             if nodes not in (None, 1, 3):
                 raise TransportError(f"a local Kafka has 1 node or 3, not {nodes}")
             identity = urlsafe_b64encode(b"\x4b" + uuid.uuid4().bytes[1:]).decode().rstrip("=")  # never opens with "-"
-            return _Plan(identity, version, [[0, 0]] * (nodes or 1))
+            ports = [[0, 0, 0] if secure else [0, 0]] * (nodes or 1)
+            return _Plan(identity, version, ports, bool(secure))
         if nodes not in (None, plan.nodes):
             raise TransportError(
                 f"the local Kafka has {plan.nodes} node(s), not {nodes}; "
                 f"stop it and remove {self.folder} to begin anew, without what it holds"
             )
-        return _Plan(plan.cluster, version, plan.ports)
+        if secure not in (None, plan.secure):
+            raise TransportError(
+                f"the local Kafka is {'secured' if plan.secure else 'open'}; stop it and remove {self.folder} to begin "
+                "anew, without what it holds"
+            )
+        return _Plan(plan.cluster, version, plan.ports, plan.secure)
 
     def _with_free_ports(self, plan: _Plan, *, anew: bool) -> _Plan:
         """The ports that were used last where they are free; else others, for all, since each node names all others."""
@@ -211,7 +228,8 @@ class LocalKafka:
         walk = (PORTS[(start + step) % len(PORTS)] for step in range(len(PORTS)))
         free = (port for port in walk if port not in taken and _free(port))
         try:
-            plan = _Plan(plan.cluster, plan.version, [[next(free), next(free)] for _ in plan.ports])
+            ports = [[next(free) for _ in before] for before in plan.ports]
+            plan = _Plan(plan.cluster, plan.version, ports, plan.secure)
         except (StopIteration, RuntimeError) as error:
             raise TransportError("no free port for Kafka on 127.0.0.1; see what takes them") from error
         self._write(plan)
@@ -222,6 +240,8 @@ class LocalKafka:
         missing = [node for node in range(1, plan.nodes + 1) if not self._process(node).alive()]
         command = [java, *_HEAP, *(_QUICK if quick else ()), "-Dlog4j2.configurationFile=log4j2.properties"]
         command += ["-cp", "lib/*"]
+        if plan.secure:
+            self.security.lay_out()
         unformatted = [node for node in missing if not (self._home(node) / "data").exists()]
         for node in missing:
             self._lay_out(plan, node, jars)
@@ -240,11 +260,13 @@ class LocalKafka:
         home.mkdir(exist_ok=True)
         copies = min(3, plan.nodes)
         for name, data in (("server.properties", "data"), ("format.properties", "data.new")):
-            text = _CHOICES.format(
+            ports = plan.ports[node - 1]
+            text = (_CHOICES + (SECURED if plan.secure else OPEN)).format(
                 node=node,
                 voters=",".join(f"{n}@127.0.0.1:{ports[1]}" for n, ports in enumerate(plan.ports, 1)),
-                broker=plan.ports[node - 1][0],
-                controller=plan.ports[node - 1][1],
+                broker=ports[0],
+                controller=ports[1],
+                mutual=ports[-1],
                 data=data,
                 copies=copies,
                 in_sync=max(1, copies - 1),
@@ -262,9 +284,10 @@ class LocalKafka:
         running = []
         for node in nodes:
             shutil.rmtree(self._home(node) / "data.new", ignore_errors=True)
+            more = [self.security.format_arguments(self._home(node))] if plan.secure else []
             running.append(
                 subprocess.Popen(  # noqa: S603  our own words, no shell
-                    [*arguments, "--config=format.properties"],
+                    [*arguments, "--config=format.properties", *more],
                     cwd=self._home(node),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -272,6 +295,8 @@ class LocalKafka:
                 )
             )
         said = [(process.communicate()[0], process.returncode) for process in running]
+        for node in nodes:
+            (self._home(node) / FIRST_RIGHTS).unlink(missing_ok=True)
         for node, (words, code) in zip(nodes, said, strict=True):
             if code != 0:
                 raise TransportError(f"Kafka's storage could not be formatted: {_why(words)}")
@@ -279,6 +304,7 @@ class LocalKafka:
 
     def _serves(self, plan: _Plan, started: list[int], deadline: float) -> bool:
         """Wait until every broker is in service; False where one died because a port was taken under it."""
+        extra = self.security.administrator() if plan.secure else None
         while True:
             for node in started:
                 if not self._process(node).alive():
@@ -289,7 +315,7 @@ class LocalKafka:
                         f"Kafka's node {node} stopped at start: {_why(words)}; its log is {self._home(node)}/server.log"
                     )
             try:
-                seen = cluster(plan.bootstrap, timeout=0.5)
+                seen = cluster(plan.bootstrap, extra, timeout=0.5)
             except TransportError:
                 seen = None
             if seen is not None and seen.id == plan.cluster and seen.brokers == plan.nodes:

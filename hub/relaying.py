@@ -6,6 +6,7 @@ import threading
 
 from hub.catalog import Catalog
 from hub.cluster import prepare
+from hub.principals import relay_name
 from hub.relay import Relay
 from hub.renewal import Renewal, admit, keep
 from hub.settings import Settings
@@ -27,7 +28,7 @@ def relay(catalog: Catalog, settings: Settings, bootstrap: str, lane: Lane) -> N
     renewal, live = Renewal(catalog), settings.path("live")
 
     def use(fresh: Catalog) -> None:
-        prepare(fresh, settings, bootstrap)  # a grant that is new has a topic that is new
+        prepare(fresh, settings, bootstrap, relay_name(lane))  # a grant that is new has a topic that is new
         carrier.take_up(fresh)
         keep(fresh, live)
 

@@ -30,6 +30,13 @@ class Settings(BaseSettings):
     bootstrap_servers: Annotated[
         str, Field(description="The Kafka cluster; empty means the local one that `hub kafka up` starts.")
     ] = ""
+    credentials: Annotated[
+        Path | None,
+        Field(description="Folder with <principal>.password, or .pem and .key, for each process that starts here."),
+    ] = None
+    principal: Annotated[
+        str, Field(description="Who this is on a secured Kafka; empty means by what it does, such as hub-gateway.")
+    ] = ""
     secret_file: Annotated[
         Path | None,
         Field(description="File with the hub's secret, 32 bytes or more; made in the state folder where unset."),
@@ -261,11 +268,17 @@ class Settings(BaseSettings):
                 fresh.unlink()
         return path
 
+    def acting_as(self, principal: str) -> Settings:
+        """The same for whoever is *principal* on Kafka, unless HUB_PRINCIPAL names somebody."""
+        return self if self.principal else self.model_copy(update={"principal": principal})
+
     def kafka(self) -> Mapping[str, str]:
         """
         Settings passed on to every Kafka client: `HUB_KAFKA_SASL_USERNAME` becomes `sasl.username`.
 
-        A value whose name ends in `_FILE` is read from that file, so that no secret stands in an environment.
+        A value whose name ends in `_FILE` is read from that file, so that no secret stands in an environment. Who we
+        are and by what we show it is added from the folder of credentials, where nothing is said of it. Raises
+        CatalogError where a file cannot be read.
         """
         passed: dict[str, str] = {}
         for name, value in os.environ.items():
@@ -276,7 +289,21 @@ class Settings(BaseSettings):
                     key = key.removesuffix("_FILE")
                     said = given(Path(value), name).decode().strip()
                 passed[key.lower().replace("_", ".")] = said
-        return passed
+        return {**self._shown(passed), **passed}
+
+    def _shown(self, passed: Mapping[str, str]) -> Mapping[str, str]:
+        protocol = passed.get("security.protocol", "").upper()
+        if self.credentials is None or not self.principal:
+            return {}
+        own = self.credentials.absolute() / self.principal
+        if protocol.startswith("SASL") and "sasl.username" not in passed:
+            password = given(own.with_name(f"{own.name}.password"), "HUB_CREDENTIALS")
+            return {"sasl.username": self.principal, "sasl.password": password.decode().strip()}
+        if protocol == "SSL" and "ssl.certificate.location" not in passed:
+            certificate, key = (own.with_name(f"{own.name}.{ending}") for ending in ("pem", "key"))
+            given(key, "HUB_CREDENTIALS")
+            return {"ssl.certificate.location": str(certificate), "ssl.key.location": str(key)}
+        return {}
 
     @staticmethod
     def endpoint(agency: str, name: str, what: str) -> str:

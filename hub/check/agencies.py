@@ -12,6 +12,7 @@ from hub.catalog import Catalog, folder_of
 from hub.check.streams import unknown
 from hub.document import Document, Finding, near
 from hub.policy import Grant
+from hub.principals import OWN_GROUPS
 from hub.stream import Stream
 
 UNWRITTEN = re.compile(r"\bTODO\b|\"todo\"")
@@ -26,6 +27,9 @@ def agency(agency: Agency, catalog: Catalog) -> Iterator[Finding]:
     """What it says and hears, against the streams and its own policy."""
     document = catalog.documents[f"connectors/{agency.key}/agency.yaml"]
     policy = catalog.policies.get(agency.key)
+    if agency.key in OWN_GROUPS:
+        what = f"groups of the hub's own begin with {agency.key!r}, so that it would be let at them"
+        yield document.finding((), what, "give its folder another name")
     for name, saying in agency.says.items():
         at = ("says", name)
         for into in saying.into:

@@ -12,15 +12,21 @@ from hub.catalog import Catalog, folder_of
 from hub.check.marks import marks
 from hub.document import Finding, near
 from hub.keys import NATIONAL
+from hub.principals import Kind
 from hub.stream import Lane, Stream
 from hub.topology import OWN_WAYS
 from hub.watch import Watch
 
 KEEPING = "topics/keeping.yaml"
+QUOTAS = "topics/quotas.yaml"
 
 
 def keeping(catalog: Catalog) -> Iterator[Finding]:
-    """The ways to keep a topic that the hub itself needs."""
+    """The ways to keep a topic that the hub itself needs, and the quotas of each kind of principal."""
+    for kind in sorted(set(get_args(Kind)) - set(catalog.quotas)):
+        if not catalog.unread(QUOTAS):
+            what = f"has no {kind!r}: principals of that kind would have no bound"
+            yield catalog.documents[QUOTAS].finding((), what, f"write {kind!r}")
     document = catalog.documents[KEEPING]
     for name in sorted(set(OWN_WAYS) - set(catalog.keeping)):
         if not catalog.unread(KEEPING):

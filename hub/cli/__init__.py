@@ -19,6 +19,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     replays,
     reviews,
     settings,
+    topics,
     trying,
     writing,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from hub.cli.ground import bootstrap_of, main, sound
+from hub.principals import OPS
 from hub.settings import Settings
 
 
@@ -27,7 +28,7 @@ def backup(folder: Path, without_kafka: bool) -> None:
     """
     from hub import backup as backups  # noqa: PLC0415
 
-    settings = Settings.read()
+    settings = Settings.read().acting_as(OPS)
     made = backups.backup(settings, folder) if without_kafka else backups.backup(
         settings, folder, sound(), bootstrap_of(settings))  # fmt: skip
     for name in made.files:
@@ -56,7 +57,7 @@ def restore(folder: Path, places: bool) -> None:
     settings = Settings.read()
     if places:
         hindered = 0
-        for place, why in backups.rewind(settings, bootstrap_of(settings), backups.places_of(folder)):
+        for place, why in backups.rewind(settings, bootstrap_of(settings), backups.places_of(folder), sound()):
             hindered += bool(why)
             said = f"not set: {why}" if why else f"goes on at {place.offset}"
             click.echo(f"{place.group} {said} of {place.topic}/{place.partition}", err=bool(why))

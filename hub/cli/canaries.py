@@ -11,6 +11,7 @@ import click
 
 from hub import log
 from hub.cli.ground import bootstrap_of, console, main, sound
+from hub.principals import CANARIES
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def canary(within: float) -> None:
     """
     from hub.canary.rounds import Rounds  # noqa: PLC0415
 
-    settings = Settings.read()
+    settings = Settings.read().acting_as(CANARIES)
     log.start(settings.log, quiet=True)
     loaded, bootstrap = sound(), bootstrap_of(settings)
     with Rounds(loaded, settings.keys(), bootstrap, name="hub-canary-once", extra=settings.kafka()) as rounds:

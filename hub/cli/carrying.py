@@ -94,12 +94,14 @@ def _once(files: tuple[str, ...], out: Path | None) -> None:
 def _all(settings: Settings) -> None:
     from hub import cluster  # noqa: PLC0415
     from hub.renewal import admit  # noqa: PLC0415
+    from hub.transports.kafka.security import secured  # noqa: PLC0415
 
     loaded, bootstrap = sound(), bootstrap_of(settings)
     _warned(loaded)
     admit(loaded, settings.path("live"))
-    made = cluster.prepare(loaded, settings, bootstrap)
-    log.note("run", "topics ready", count=len(made))
+    if not secured(settings.kafka()):  # else each process sees to what is its own, under its own name
+        made = cluster.prepare(loaded, settings, bootstrap)
+        log.note("run", "topics ready", count=len(made))
     watching = (cluster.CANARIES,) if settings.canary_seconds else ()
     _supervised(settings, (*cluster.PROCESSES, *watching))
 
@@ -119,18 +121,21 @@ def _supervised(settings: Settings, processes: Sequence[Sequence[str]]) -> None:
 
 
 def _one(process: str, settings: Settings, lane: Lane | None) -> None:
-    from hub import cluster  # noqa: PLC0415
+    from hub import cluster, principals  # noqa: PLC0415
     from hub.cli import processes  # noqa: PLC0415
     from hub.renewal import admit  # noqa: PLC0415
+    from hub.transports.kafka.security import secured  # noqa: PLC0415
 
     if lane is not None and process not in LANED:
         raise click.UsageError(f"--lane is for {' and '.join(LANED)}; {process} serves both lanes")
+    settings = settings.acting_as(principals.of_process((process, lane) if lane else (process,)))
     loaded, bootstrap = sound(), bootstrap_of(settings)
     _warned(loaded)
     if process == "relay":
         admit(loaded, settings.path("live"))
     if process in LANED and lane is None:
-        cluster.prepare(loaded, settings, bootstrap)
+        if not secured(settings.kafka()):
+            cluster.prepare(loaded, settings, bootstrap)
         _supervised(settings, [one for one in cluster.PROCESSES if one[0] == process])
         return
     processes.start(process, loaded, settings, bootstrap, lane)

@@ -18,12 +18,28 @@ def kafka() -> None:
 
 @kafka.command("up")
 @click.option("--nodes", type=click.Choice(["1", "3"]), help="One broker, or a cluster of three.")
-def kafka_up(nodes: str | None) -> None:
-    """Fetch it once, start it, wait until it answers, and print its bootstrap address."""
+@click.option("--secure", is_flag=True, default=None, help="One that asks everybody who they are.")
+def kafka_up(nodes: str | None, secure: bool | None) -> None:
+    r"""
+    Fetch it once, start it, wait until it answers, and print its bootstrap address.
+
+    \b
+    A secured one (SCRAM-SHA-512 and certificates over TLS, nothing allowed that no ACL names) begins with one
+    administrator, and with what each process must be told in a file:
+      hub kafka up --secure --nodes 3
+      set -a; . .state/kafka/security/hub.env; set +a
+      hub topics apply --as hub-admin
+      hub run
+    """
     from hub.local_kafka import LocalKafka  # noqa: PLC0415
 
     told = lambda step: click.echo(step, err=True)  # noqa: E731
-    click.echo(LocalKafka(Settings.read().state).up(int(nodes) if nodes else None, progress=told))
+    local = LocalKafka(Settings.read().state)
+    bootstrap = local.up(int(nodes) if nodes else None, secure=secure, progress=told)
+    if mutual := local.status().mutual:
+        click.echo(f"by certificate: {mutual}", err=True)
+        click.echo(f"what a process is told: {local.security.write_environment(bootstrap)}", err=True)
+    click.echo(bootstrap)
 
 
 @kafka.command("down")
@@ -44,14 +60,17 @@ def kafka_seek(group: str, topic: str, partition: int, offset: int) -> None:
     """
     Have a stopped GROUP of the hub's go on at OFFSET of one PARTITION of TOPIC, where its offsets were lost.
 
-    See deploy/runbook/lost-offsets.md for how to choose OFFSET.
+    See deploy/runbook/lost-offsets.md for how to choose OFFSET. On a secured cluster it is done as the process whose
+    group it is: nobody else may.
     """
-    from hub import cluster  # noqa: PLC0415
+    from hub import cluster, principals  # noqa: PLC0415
     from hub.transports.kafka import seek_group  # noqa: PLC0415
 
-    known, settings = cluster.groups(sound()), Settings.read()
+    loaded, settings = sound(), Settings.read()
+    known = cluster.groups(loaded)
     if topic not in known.get(group, ()):
         raise HubError(f"{group} does not read {topic}; there is: {', '.join(sorted(known))}")
+    settings = settings.acting_as(principals.reader(loaded, group))
     seek_group(bootstrap_of(settings), group, topic, partition, offset, settings.kafka())
     click.echo(f"{group} goes on at {offset} of {topic}/{partition}")
 

@@ -12,6 +12,7 @@ import click
 
 from hub.cli.ground import bootstrap_of, console, main, sound
 from hub.errors import HubError
+from hub.principals import OPS
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def lag(watch: bool, as_json: bool) -> None:
     """
     from hub.ops.observing import Observer  # noqa: PLC0415
 
-    settings = Settings.read()
+    settings = Settings.read().acting_as(OPS)
     observer = Observer(sound(), settings, bootstrap_of(settings), kept=False)
     pause = threading.Event()
     try:

@@ -17,6 +17,7 @@ from hub import log
 from hub.cli.ground import bootstrap_of, console, main, named, sound
 from hub.cli.previews import DAYS, STOPPED, counting, of_files
 from hub.errors import HubError
+from hub.principals import GOVERNANCE
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _touched(
         with counting(said) as counted:
             return reach.reach(old, new, streams, counted, keys, now=now), of_files(files)
     try:
-        settings = Settings.read()
+        settings = Settings.read().acting_as(GOVERNANCE)
         bootstrap = _answering(settings)
         said = happened.lately(new, streams, bootstrap, settings.kafka(), now - timedelta(days=days or DAYS))
         with counting(said) as counted:

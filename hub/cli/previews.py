@@ -17,6 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from hub import log
 from hub.cli.ground import bootstrap_of, console, main, named, sound
 from hub.errors import HubError
+from hub.principals import GOVERNANCE
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def preview(
         said = happened.in_files(wanted, given, streams, keys, now, also)
         of = of_files(files)
     else:
-        settings = Settings.read()
+        settings = Settings.read().acting_as(GOVERNANCE)
         try:
             bootstrap = bootstrap_of(settings)
         except HubError as error:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from hub import cluster, health, tracing
+from hub import cluster, health, principals, tracing
 from hub.catalog import Catalog
 from hub.settings import Settings
 from hub.stream import Lane
@@ -20,7 +20,7 @@ def start(process: str, catalog: Catalog, settings: Settings, bootstrap: str, la
     name = process if lane is None else f"{process}.{lane}"
     health.serve(settings, name, catalog)
     tracing.start(name, settings.otlp_endpoint, settings.trace_share)
-    cluster.prepare(catalog, settings, bootstrap)
+    cluster.prepare(catalog, settings, bootstrap, principals.of_process((process, lane) if lane else (process,)))
     if lane is not None:
         make_way(lane)
     if process == "relay" and lane is not None:

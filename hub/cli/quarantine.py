@@ -16,6 +16,7 @@ import click
 from hub.cli.ground import because, bootstrap_of, by, console, main, sound
 from hub.cli.receipts import STOPPED, counting
 from hub.errors import HubError
+from hub.principals import OPERATOR
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def ward_of() -> Ward:
     from hub.store import engine  # noqa: PLC0415
     from hub.store.identity import SqlIndex  # noqa: PLC0415
 
-    loaded, settings = sound(), Settings.read()
+    loaded, settings = sound(), Settings.read().acting_as(OPERATOR)
     keys, bootstrap = settings.keys(), bootstrap_of(settings)
     registry = Registry(keys, SqlIndex(engine(settings.gateway_database), keys))
     return Ward(loaded, keys, bootstrap, settings.kafka(), counting, registry)

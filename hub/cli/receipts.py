@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from hub.cli.ground import bootstrap_of, console, main, sound
 from hub.errors import HubError
+from hub.principals import GOVERNANCE
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def ledger_of(catalog: Catalog) -> Ledger:
     """What the cluster holds of decisions; shows on a terminal how far it has read."""
     from hub.evidence import Ledger  # noqa: PLC0415  each command loads only what it needs
 
-    settings = Settings.read()
+    settings = Settings.read().acting_as(GOVERNANCE)
     return Ledger(catalog, bootstrap_of(settings), settings.kafka(), counting)
 
 

@@ -11,6 +11,7 @@ import click
 
 from hub.cli.ground import bootstrap_of, console, main, sound
 from hub.errors import HubError
+from hub.principals import GOVERNANCE
 from hub.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _on_topic(loaded: Catalog, agency: str, stream: str, event_id: str, now: dat
     from hub.explain import explain_record  # noqa: PLC0415
     from hub.following import Following  # noqa: PLC0415
 
-    settings = Settings.read()
+    settings = Settings.read().acting_as(GOVERNANCE)
     ledger = Ledger(loaded, bootstrap_of(settings), settings.kafka())
     found = ledger.events([event_id], [stream]).get(event_id)
     if not found:

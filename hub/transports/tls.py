@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import ipaddress
-import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +12,9 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LASTS = timedelta(days=397)  # what clients accept of a server's certificate at the longest (CA/Browser Forum)
+from hub.transports.issuing import CLIENT, HERE, SERVER, Authority, write
+
 RENEWED = timedelta(days=30)
 
 
@@ -109,70 +104,12 @@ def _good(paths: LocalCa) -> bool:
 
 
 def _make(paths: LocalCa) -> None:
-    authority = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sharing hub, this machine only")])
-    usage = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    root = (
-        _certificate(name, name, authority)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
-        .sign(authority, SHA256())
-    )
-    hosts = x509.SubjectAlternativeName(
-        [
-            x509.DNSName("localhost"),
-            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-            x509.IPAddress(ipaddress.ip_address("::1")),
-        ]
-    )
-    clients = x509.SubjectAlternativeName([x509.DNSName("client.localhost")])
+    authority = Authority.new()
     for cert, key, names, purpose in (
-        (paths.server_cert, paths.server_key, hosts, ExtendedKeyUsageOID.SERVER_AUTH),
-        (paths.client_cert, paths.client_key, clients, ExtendedKeyUsageOID.CLIENT_AUTH),
+        (paths.server_cert, paths.server_key, HERE, SERVER),
+        (paths.client_cert, paths.client_key, (x509.DNSName("client.localhost"),), CLIENT),
     ):
-        own = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, cert.stem)])
-        leaf = (
-            _certificate(subject, name, own)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(names, critical=False)
-            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False)
-            .sign(authority, SHA256())
-        )
-        _write(key, own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-        _write(cert, leaf.public_bytes(Encoding.PEM), 0o644)
-    _write(paths.ca, root.public_bytes(Encoding.PEM), 0o644)
-
-
-def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))  # clocks differ a little
-        .not_valid_after(now + LASTS)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Whole or not at all, and never readable to others meanwhile."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-    part.replace(path)
+        made = authority.issue(cert.stem, names, purpose)
+        write(key, made.key, 0o600)
+        write(cert, made.certificate, 0o644)
+    write(paths.ca, authority.pair.certificate, 0o644)

@@ -17,8 +17,9 @@ from hub.errors import HubError, MessageError, TransportError
 from hub.keys import Keys
 from hub.log import note
 from hub.metrics import families
+from hub.transports.kafka.security import security
 from hub.watches.bounds import LARGEST, App, Consumer, Ends, Transport
-from hub.watches.changelog import GROUP, co_parted, security
+from hub.watches.changelog import GROUP, co_parted
 from hub.watches.ground import Ground
 from hub.watches.progress import Committable, Progress
 from hub.watches.recovery import Tables

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
-from typing import Any
 
 from hub.catalog import Catalog
 from hub.errors import CatalogError
@@ -12,13 +10,9 @@ from hub.topology import WATCH_GROUP, WATCHES, changelog_of
 from hub.transports.kafka import TopicWanted, ensure_topics
 from hub.transports.kafka.clients import admin
 from hub.transports.kafka.reading import places
+from hub.transports.kafka.security import secured
 
 GROUP = WATCH_GROUP
-
-_SECURITY = frozenset({
-    "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password",
-    "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.key.password",
-})  # fmt: skip
 
 
 def prepare(catalog: Catalog, bootstrap: str, replication: int, kafka: Mapping[str, str]) -> dict[str, int]:
@@ -26,7 +20,8 @@ def prepare(catalog: Catalog, bootstrap: str, replication: int, kafka: Mapping[s
     How many partitions each topic of a watch has, once every changelog exists as it must be.
 
     A changelog is compacted and never deleted from: what a retention took away would be a flag forgotten. Raises
-    CatalogError where a watch's topics are not parted alike, TransportError where one is missing or Kafka is away.
+    CatalogError where a watch's topics are not parted alike, TransportError where one is missing or Kafka is away. On a
+    cluster that asks who we are none is made here: that is `hub topics apply`.
     """
     watches = catalog.watches.values()
     streams = {catalog.streams[name].topic for watch in watches for name in (watch.keeps, watch.on, watch.emits)}
@@ -39,14 +34,15 @@ def prepare(catalog: Catalog, bootstrap: str, replication: int, kafka: Mapping[s
         "segment.ms": str(24 * 3_600_000),
         "compression.type": "uncompressed",
     }
-    ensure_topics(
-        bootstrap,
-        [
-            TopicWanted(changelog_of(w.name), partitions[catalog.streams[w.keeps].topic], replication, config)
-            for w in watches
-        ],
-        kafka,
-    )
+    if not secured(kafka):
+        ensure_topics(
+            bootstrap,
+            [
+                TopicWanted(changelog_of(w.name), partitions[catalog.streams[w.keeps].topic], replication, config)
+                for w in watches
+            ],
+            kafka,
+        )
     partitions |= _count(bootstrap, {changelog_of(watch.name) for watch in watches}, kafka)
     co_parted(catalog, partitions)
     return partitions
@@ -77,35 +73,3 @@ def co_parted(catalog: Catalog, partitions: Mapping[str, int]) -> None:
             )
     if findings:
         raise CatalogError(findings)
-
-
-def security(kafka: Mapping[str, str]) -> dict[str, Any]:
-    """
-    The security settings in *kafka* as aiokafka names them, so that no client connects in the open by mistake.
-
-    Tuning is librdkafka's own and left out; raises CatalogError for a security setting that cannot be followed.
-    """
-    unknown = sorted(
-        name for name in kafka if name.startswith(("sasl.", "ssl.", "security.")) and name not in _SECURITY
-    )
-    if unknown:
-        raise CatalogError([f"the watches cannot follow the Kafka setting {name}; leave it out" for name in unknown])
-    protocol = kafka.get("security.protocol", "plaintext").upper()
-    found: dict[str, Any] = {"security_protocol": protocol}
-    if protocol.endswith("SSL"):
-        context = ssl.create_default_context(cafile=kafka.get("ssl.ca.location"))
-        if "ssl.certificate.location" in kafka:
-            context.load_cert_chain(
-                kafka["ssl.certificate.location"], kafka.get("ssl.key.location"), kafka.get("ssl.key.password")
-            )
-        found["ssl_context"] = context
-    if protocol.startswith("SASL"):
-        for name in ("sasl.username", "sasl.password"):
-            if name not in kafka:
-                raise CatalogError([f"security.protocol is {protocol} and {name} is not set"])
-        found |= {
-            "sasl_mechanism": kafka.get("sasl.mechanism", kafka.get("sasl.mechanisms", "PLAIN")),
-            "sasl_plain_username": kafka["sasl.username"],
-            "sasl_plain_password": kafka["sasl.password"],
-        }
-    return found

@@ -40,6 +40,19 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         atexit.unregister(local.down)
 
 
+@pytest.fixture(scope="session")
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> Iterator[LocalKafka]:
+    """A broker of this session's own that asks everybody who they are; on the same terms as `kafka`."""
+    local = LocalKafka(tmp_path_factory.mktemp("secured"))
+    atexit.register(local.down, patience=1)
+    try:
+        local.up(1, secure=True, quick=True)
+        yield local
+    finally:
+        local.down()
+        atexit.unregister(local.down)
+
+
 @pytest.fixture(scope="module")
 def empty_kafka(kafka: str) -> str:
     """The same broker without the topics and groups of the modules before: a tenth of the time of a new broker."""

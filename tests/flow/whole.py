@@ -7,6 +7,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,17 @@ class Whole:
         https: HttpsPartner,
         mllp: MllpPartner,
         door: str,
+        shown: Mapping[str, str] = {},
+        extra: Mapping[str, str] = {},
         **given: str,
     ) -> None:
+        """*shown* is what the hub is told of a secured Kafka; by *extra* the test itself asks it."""
         self.catalog = catalog
         self.kafka = kafka
         self.https = https
         self.mllp = mllp
-        self.bootstrap = kafka.status().bootstrap
+        self.extra = extra
+        self.bootstrap = shown.get("HUB_BOOTSTRAP_SERVERS") or kafka.status().bootstrap
         self.hub = Running(
             state,
             self.bootstrap,
@@ -55,6 +60,7 @@ class Whole:
             HUB_SOCIAL_WORKER_CPIS_ACCESS_NOTICE_URL=f"{https.url}/social_worker/{{address}}",
             HUB_SOCIAL_CARE_NHS_NUMBER_CHANGE_URL=f"{https.url}/social_care/numbers",
             HUB_CPIS_CPIS_FLAG_DOOR="files",
+            **shown,
             **given,
         )
         self.settings = self.hub.settings
@@ -108,7 +114,7 @@ class Whole:
         """By visit number, each arrival's verdict and the NHS number that it is about."""
         stream = self.catalog.streams["hospital_alert"]
         codec, found = self.catalog.codec(stream), {}
-        for stored in read_topic(self.bootstrap, stream.topic):
+        for stored in read_topic(self.bootstrap, stream.topic, self.extra):
             alert: dict[str, Any] = codec.decode(stored.record.value or b"")
             found[alert["visit_number"] or ""] = (alert["verdict"], alert["patient"]["nhs_number"] or "")
         return found
@@ -116,7 +122,7 @@ class Whole:
     def heard(self, stream: str, agency: str) -> list[Envelope]:
         """The papers of all that an agency hears of a stream."""
         topic = self.catalog.streams[stream].topic_to(agency)
-        return [Envelope.from_headers(one.record.headers) for one in read_topic(self.bootstrap, topic)]
+        return [Envelope.from_headers(one.record.headers) for one in read_topic(self.bootstrap, topic, self.extra)]
 
     def settled(self) -> bool:
         """Whether no group is behind, and no courier has anything left to deliver or to show to a person."""

@@ -694,6 +694,15 @@ BROKEN = [
         ],
     ),
     Broken(
+        "kind_of_principal_without_a_quota", "topics/quotas.yaml",
+        old="\nperson:\n",
+        new="\npersons:\n",
+        at="",
+        told=[
+            "{place}:3: has no 'person': principals of that kind would have no bound → write 'person'",
+        ],
+    ),
+    Broken(
         "frozen_schema_that_moved", "schemas/termly_attendance/v1.avsc",
         old='"long"',
         new='"int"',

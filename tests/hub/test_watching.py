@@ -21,8 +21,9 @@ from hub.keys import Keys
 from hub.schema_lock import SchemaLock
 from hub.stream import Event, Sensitivity, Stream
 from hub.topology import changelog_of
+from hub.transports.kafka.security import security
 from hub.watch import Judge, Memory, State, Watch
-from hub.watches.changelog import co_parted, security
+from hub.watches.changelog import co_parted
 from hub.watches.watching import Taken, Watching, Worked, unsealed
 from hub.wire import Wire
 

@@ -3,11 +3,11 @@
 from hub.transports.kafka.clients import consumer_settings, producer_settings
 from hub.transports.kafka.committer import Committer, Fenced
 from hub.transports.kafka.follower import Follower
-from hub.transports.kafka.groups import begin_groups, seek_group
+from hub.transports.kafka.groups import await_begun, begin_groups, seek_group
 from hub.transports.kafka.inflow import KafkaInflow
 from hub.transports.kafka.lag import Lag, Measured, Meter, lags, taken
 from hub.transports.kafka.reading import Stored, read_topic
-from hub.transports.kafka.topics import Cluster, TopicWanted, cluster, ensure_topics
+from hub.transports.kafka.topics import Cluster, TopicWanted, absent, cluster, ensure_topics
 from hub.transports.kafka.turn import Turn
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "Stored",
     "TopicWanted",
     "Turn",
+    "absent",
+    "await_begun",
     "begin_groups",
     "cluster",
     "consumer_settings",

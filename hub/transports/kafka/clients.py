@@ -17,16 +17,18 @@ _QUIET = 30.0
 Extra = Mapping[str, str]
 """Settings passed on to librdkafka by its own names: `security.protocol`, `sasl.*`, `ssl.*`, and tuning."""
 
+_ABSENT = "the topic does not exist; `hub run` makes it at start, on a secured cluster `hub topics apply` does"
 _MEND = {
     KafkaError._ALL_BROKERS_DOWN: "no broker answers; see that Kafka runs and that HUB_BOOTSTRAP_SERVERS names it",
     KafkaError._TRANSPORT: "no broker answers; see that Kafka runs and that HUB_BOOTSTRAP_SERVERS names it",
     KafkaError._TIMED_OUT: "no answer in time; see that Kafka runs and that HUB_BOOTSTRAP_SERVERS names it",
     KafkaError._AUTHENTICATION: "Kafka does not know this client; see HUB_KAFKA_SASL_* and HUB_KAFKA_SSL_*",
     KafkaError._SSL: "TLS with Kafka fails; see HUB_KAFKA_SSL_*",
-    KafkaError.UNKNOWN_TOPIC_OR_PART: "the topic does not exist; `hub run` makes it at start",
-    KafkaError._UNKNOWN_TOPIC: "the topic does not exist; `hub run` makes it at start",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "the cluster's access lists do not let this client at the topic",
-    KafkaError.GROUP_AUTHORIZATION_FAILED: "the cluster's access lists do not let this client at the group",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: _ABSENT,
+    KafkaError._UNKNOWN_TOPIC: _ABSENT,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "no ACL lets this principal at the topic; see `hub topics principals`",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "no ACL lets this principal at the group; see `hub topics principals`",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "only hub-deploy may, and hub-ops may look; see HUB_PRINCIPAL",
     KafkaError.MSG_SIZE_TOO_LARGE: "a record is larger than the topic's max.message.bytes",
 }
 

@@ -69,6 +69,34 @@ def begin_groups(
     return begun
 
 
+def await_begun(
+    bootstrap: str, group: str, topics: Collection[str], extra: Extra | None = None, *, timeout: float
+) -> None:
+    """
+    Return once *group* has an offset in every partition of *topics*; whoever asks needs no right but to see them.
+
+    Raises `TransportError` where it has none after *timeout* seconds.
+    """
+    client, deadline, told = admin(bootstrap, extra), time.monotonic() + timeout, False
+    while True:
+        try:
+            every = places(client, topics, ATTEMPT_SECONDS)
+            if len(committed(bootstrap, group, every, ATTEMPT_SECONDS, extra)) == len(every):
+                return
+        except KafkaException as error:
+            if error.args[0].code() not in _SOON:
+                raise trouble(error, f"asking for the place of {group}") from error
+        if time.monotonic() > deadline:
+            raise TransportError(
+                f"{group} has no place in {next(iter(topics))} yet, and what is written before would be lost to it; "
+                "start the relay first"
+            )
+        if not told:
+            note("kafka", "waiting for the relay to have its place", group=group)
+            told = True
+        time.sleep(0.2)
+
+
 def _begin(client: AdminClient, bootstrap: str, group: str, topics: set[str], extra: Extra | None) -> int:
     every = places(client, topics, ATTEMPT_SECONDS)
     have = committed(bootstrap, group, every, ATTEMPT_SECONDS, extra)

@@ -135,7 +135,7 @@ def places(client: AdminClient, topics: Collection[str], timeout: float) -> list
     """The partitions of *topics*, sorted; raises `TransportError` where one does not exist."""
     found, missing = present(client, topics, timeout)
     for topic in missing:
-        raise TransportError(f"Kafka has no topic {topic}; `hub run` makes it at start")
+        raise TransportError(f"Kafka has no topic {topic}, or shows it to others only; see `hub topics plan`")
     return found
 
 

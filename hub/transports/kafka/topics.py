@@ -46,6 +46,14 @@ def cluster(bootstrap: str, extra: Extra | None = None, *, timeout: float = 5.0)
     return Cluster(metadata.cluster_id or "", len(metadata.brokers))
 
 
+def absent(bootstrap: str, names: Iterable[str], extra: Extra | None = None, *, timeout: float = 30.0) -> list[str]:
+    """Those of *names* that are not there, have no leader, or may not be seen by who asks; sorted."""
+    try:
+        return sorted(_leaderless(admin(bootstrap, extra), names, timeout))
+    except KafkaException as error:
+        raise trouble(error, "looking for topics") from error
+
+
 def ensure_topics(
     bootstrap: str, wanted: Iterable[TopicWanted], extra: Extra | None = None, *, timeout: float = 30.0
 ) -> list[str]:
@@ -116,8 +124,8 @@ def _set(client: AdminClient, topics: list[TopicWanted], timeout: float) -> None
             future.result()
 
 
-def _leaderless(client: AdminClient, names: Iterable[str]) -> list[str]:
-    topics = client.list_topics(timeout=5).topics
+def _leaderless(client: AdminClient, names: Iterable[str], timeout: float = 5.0) -> list[str]:
+    topics = client.list_topics(timeout=timeout).topics
     return [
         name
         for name in names
