@@ -18,7 +18,7 @@ WORST: tuple[Condition, ...] = ("stopped", "stalled", "slow", "silent", "unknown
 TROUBLES = frozenset({
     "deadline.unknown", "delivery.overdue", "delivery.due-soon", "delivery.parked", "delivery.unanswered",
     "group.stopped", "group.stalled", "group.slow", "group.silent", "group.missed", "transaction.open",
-    "process.not-ready", "quarantine.waiting", "canary.alarm",
+    "process.not-ready", "quarantine.waiting", "canary.alarm", "cluster.drift", "cluster.access",
 })  # fmt: skip
 """The codes of the troubles that ops can tell of; each has its page in deploy/runbook."""
 
