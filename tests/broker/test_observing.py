@@ -232,7 +232,7 @@ def courier(catalog: Catalog, settings: Settings, bootstrap: str) -> Iterator[No
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(lambda: made[0].stop())
+        loop.call_soon_threadsafe(made[0].stop)
         thread.join(60)
         loop.close()
 

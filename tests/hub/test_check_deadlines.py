@@ -52,7 +52,9 @@ def test_a_deadline_that_cannot_be_kept_is_told_with_file_line_and_mend(edits, p
     """Before it is live, at the line at which it stands."""
     for where, old, new in edits:
         house.edit(where, old, new)
-    found, *_ = [one for one in check.check(catalogs.look(), TODAY) if not one.warning and what.split(": ")[0] in str(one)]
+    found, *_ = [
+        one for one in check.check(catalogs.look(), TODAY) if not one.warning and what.split(": ")[0] in str(one)
+    ]
     assert found.place == place
     assert what in str(found)
     assert found.line > 1
