@@ -1,4 +1,9 @@
-"""Side by side with Burrow (Debian's package): what each reports of the scenarios, against what is so; printed."""
+"""
+Side by side with Burrow (Debian's package): what each reports of the scenarios, against what is so; printed.
+
+Burrow 1.2.1 asks where topics end by a version of the protocol that Kafka 4 does not answer any more, so that beside a
+broker of today it knows no group at all.
+"""
 
 from __future__ import annotations
 
