@@ -18,6 +18,7 @@ RELIED = {
     "consent": "consent: the family, or the young person, agreed",
     "override": "override: a recorded decision to share without consent, which is reviewed (hub reviews)",
 }
+Lags = Mapping[tuple[str, str], tuple[int, float]]
 
 
 def outcome(console: Console, catalog: Catalog, result: Outcome) -> None:
@@ -117,4 +118,15 @@ def explanation(console: Console, said: Explanation) -> None:
         table.add_column(name)
     for path, what, sentence in said.fields:
         table.add_row(path, what, escape(sentence), style=None if what.startswith(("released", "coarsened")) else "dim")
+    console.print(table)
+
+
+def lag(console: Console, rows: Lags) -> None:
+    """Lag by group and topic."""
+    table = Table(title="Lag", title_justify="left", title_style="bold")
+    for name, right in (("group", False), ("topic", False), ("waiting", True), ("oldest", True)):
+        table.add_column(name, justify="right" if right else "left")
+    for (group, topic), (count, age) in sorted(rows.items()):
+        table.add_row(group, topic, str(count or "—"), f"{age:.0f} s" if count else "—",
+                      style=None if count else "dim")  # fmt: skip
     console.print(table)

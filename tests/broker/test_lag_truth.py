@@ -67,7 +67,7 @@ def test_one_look_tells_of_many_groups_on_one_topic(empty_kafka: str, fresh: str
     for group, place in groups.items():
         stage.group = group
         stage.reached(place)
-    rows = meter.measure(dict.fromkeys(groups, [stage.topic])).rows
+    rows = meter.measure(dict.fromkeys(groups, (stage.topic,))).rows
     times = [one.time for one in said] + [None]
     assert [(row.lag, row.oldest) for row in rows] == [(6 - place, times[place]) for place in range(7)]
 

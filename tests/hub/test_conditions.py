@@ -39,7 +39,7 @@ def test_who_stays_and_commits_nothing_stands_still() -> None:
         for members in (1, None):
             told = fares([(5, 5 + waiting)] * 9, members)
             assert told.index("stalled") == PATIENCE / EVERY + 0.5
-            assert set(told[:5]) <= {"unknown", "ok"}
+            assert set(told[:4]) <= {"unknown", "ok"}
 
 
 def test_one_partition_that_stands_still_is_seen_though_others_go_on() -> None:

@@ -23,7 +23,7 @@ AUTUMN = SchoolTerms(
     ),
 )  # fmt: skip
 SCHOOLS = Calendar(bank_holidays=BANK, school_terms=AUTUMN)
-MOMENTS = st.datetimes(datetime(2025, 1, 2), datetime(2028, 11, 1)).map(lambda at: at.replace(tzinfo=UTC))
+MOMENTS = st.integers(0, 1_398 * 24 * 60).map(lambda n: datetime(2025, 1, 2, tzinfo=UTC) + timedelta(minutes=n))
 SPANS = st.sampled_from(["1 minute", "5 minutes", "24 hours", "1 day", "999 days"])
 COUNTED = st.sampled_from(["1 working day", "2 working days", "10 working days", "next working day 12:00"])
 
@@ -61,7 +61,7 @@ def test_what_came_then_is_due_then(since: str, within: str, until: str) -> None
 @pytest.mark.parametrize("within", [
     "", "soon", "5", "0 minutes", "1 minutes", "2 minute", "05 minutes", "1000 days", "5 minutes ", "5  minutes",
     "1 Working Day", "next school day", "next school day 24:00", "next school day 8:30", "next bank holiday 08:30",
-    "one working day", "1 working days", "5 minutes\n", "٥ minutes",
+    "one working day", "1 working days", "5 minutes\n", "\u0665 minutes",
 ])  # fmt: skip
 def test_what_is_none_of_the_words_is_refused(within: str) -> None:
     """The vocabulary is closed: nothing is guessed."""
@@ -105,7 +105,8 @@ def test_the_next_school_day_is_a_school_day_and_none_lies_before_it(since: date
     try:
         until = due(since, "next school day 08:30", SCHOOLS).astimezone(ENGLAND)
     except OutOfCalendar as error:
-        assert not AUTUMN.first <= error.day <= AUTUMN.last
+        known = AUTUMN.first <= error.day <= AUTUMN.last
+        assert not known
         return
     assert until.time() == time(8, 30)
     assert SCHOOLS.is_school(until.date())

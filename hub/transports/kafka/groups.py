@@ -23,6 +23,10 @@ from hub.transports.kafka.reading import END, FIRST, Place, offsets, places
 
 ATTEMPT_SECONDS = 5.0
 RECOUNT_SECONDS = 30.0
+MOVES_SECONDS = 3.0
+_MOVES = frozenset({
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR,
+})  # fmt: skip
 _IN_USE = KafkaError.UNKNOWN_MEMBER_ID  # what Kafka answers where a group has members, be it one that just stopped
 # What a cluster answers in its first seconds, while it makes topics, elects leaders and loads its groups.
 _SOON = frozenset({
@@ -149,9 +153,21 @@ class Places:
         self._consumers: dict[str, Consumer] = {}
 
     def committed(self, group: str, of: Collection[Place], timeout: float) -> dict[Place, int]:
-        """The next offset of *group* in each of the places *of* where it has one; raises `KafkaException`."""
-        if not of:
-            return {}
+        """
+        The next offset of *group* in each of the places *of* where it has one; raises `KafkaException`.
+
+        A coordinator that is being made or moves is asked again for some seconds.
+        """
+        patience = time.monotonic() + min(timeout, MOVES_SECONDS)
+        while True:
+            try:
+                return self._asked(group, of, timeout) if of else {}
+            except KafkaException as error:
+                if error.args[0].code() not in _MOVES or time.monotonic() > patience:
+                    raise
+                time.sleep(0.1)
+
+    def _asked(self, group: str, of: Collection[Place], timeout: float) -> dict[Place, int]:
         if group not in self._consumers:
             settings = consumer_settings(self._bootstrap, group, self._extra) | {"isolation.level": "read_uncommitted"}
             self._consumers[group] = Consumer(settings, logger=LOGGER)
