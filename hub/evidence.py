@@ -79,6 +79,16 @@ class Ledger:
                     found.setdefault(event_id.decode("ascii", "replace"), []).append(stored.record)
         return found
 
+    def about(self, subject: str) -> dict[str, datetime]:
+        """The ids of the events that lie on streams under the key *subject*, each with when Kafka took it in."""
+        wanted, found = subject.encode(), dict[str, datetime]()
+        for _, stream in sorted(self._catalog.streams.items()):
+            for stored in self._read(stream.topic):
+                if stored.record.key == wanted:
+                    event_id = dict(stored.record.headers).get("ce_id", b"").decode("ascii", "replace")
+                    found.setdefault(event_id, stored.time)
+        return found
+
     def standings(self) -> list[Said]:
         """What was said of children's standing, oldest first within a key, as far as it is not compacted away."""
         return [Said(one.record, one.time) for of in self._catalog.standing for one in self._read(of.topic)]

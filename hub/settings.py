@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     tls_certificate: Annotated[Path | None, Field(description="PEM certificate of the HTTPS gateway.")] = None
     tls_key: Annotated[Path | None, Field(description="PEM key of the HTTPS gateway.")] = None
     tls_ca: Annotated[Path | None, Field(description="PEM certificates that partners' servers are checked by.")] = None
+    ops_host: Annotated[
+        str, Field(description="Address on which `hub ops` listens; another than this machine's own wants HUB_OIDC_*.")
+    ] = "127.0.0.1"
+    ops_port: Annotated[int, Field(ge=0, le=65535, description="Port of `hub ops`; 0 takes a free one.")] = 8080
     fetch_seconds: Annotated[
         int,
         Field(

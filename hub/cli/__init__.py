@@ -8,6 +8,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     governance,
     identity,
     kafka,
+    ops,
     policies,
     previews,
     quarantine,
