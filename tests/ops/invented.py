@@ -327,8 +327,6 @@ class Asked:
 def decided(catalog: Catalog, keys: Keys) -> tuple[Receipt, ...]:
     """What was decided of two referrals."""
     day = Day(catalog, keys)
-    found: list[Receipt] = []
-    for name in ("green", "red"):
-        record = day.record("mash_referral", example(f"{name}.event.json"), name)
-        found += day.decide(record, NOON)
-    return tuple(found)
+    names = ("green", "amber_with_consent", "consent_withdrawn")
+    found = [one for name in names for one in day.happens(example(f"{name}.event.json"), name, NOON).values()]
+    return tuple(sorted(found, key=lambda one: one.event))

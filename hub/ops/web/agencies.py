@@ -99,7 +99,7 @@ def _hears(
     grant = policy.hears.get(stream) if policy is not None else None
     inside: list[Markup] = []
     if found:
-        inside += [delivered(found[0], now), plot(looking.history(one.key, stream), telling.agreed(found[0]))]
+        inside += [delivered(found[0], now), plot(looking.history(one.key, stream), telling.agreed(found[0]), found[0].within)]
     else:
         inside.append(tag("p", "Nothing is known of its delivery yet.", class_="none"))
     live = tag("div", *inside, id=f"{stream}-now", data_live="")
@@ -134,8 +134,8 @@ def ground_of(catalog: Catalog, agency: str, stream: str, policy: Policy, grant:
         else joined(many, coarse)  # fmt: skip
     return parts.facts(
         ("Why", grant.because),
-        ("When", joined(plain.GATES[grant.gate], *(tag("div", "Only where ", plain.within(line)) for line in
-                        plain.conditions(grant, facts)))),
+        ("When", plain.GATES[grant.gate]),
+        ("Only where", joined(*(tag("div", line) for line in plain.conditions(grant, facts)))),
         ("The law", joined(*(tag("div", plain.begun(line)) for line in plain.law(grant)))),
         ("Privacy notice", f"section “{grant.notice}”"),
         ("What exactly", fields),
@@ -167,4 +167,4 @@ def _quarantine(picture: Picture, agency: str, now: datetime, *, own: bool) -> I
         for one in sorted(found, key=lambda one: one.oldest)
     ]  # fmt: skip
     heads = ("Code", Head("Items", number=True), "Oldest")
-    yield parts.table("Of that in quarantine", heads, rows, "nothing")
+    yield parts.table("Of that in quarantine", heads, rows, "nothing", "narrow")

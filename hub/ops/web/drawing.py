@@ -20,7 +20,6 @@ LEFT: Final = (8, 292)
 MIDDLE: Final = (412, 588)
 RIGHT: Final = (708, 992)
 THINNEST, WIDEST = 1.2, 14.0
-LETTERS: Final = 38
 MARKS: Final[Mapping[str, str]] = {
     "trouble": "M-3.2-7.5h6.4l4.3 4.3v6.4l-4.3 4.3h-6.4l-4.3-4.3v-6.4z",
     "warning": "M0-8 8 7H-8z",
@@ -93,15 +92,15 @@ def _worst(bands: Sequence[Band], agency: str) -> tuple[str, str]:
 
 def _node(label: str, column: tuple[int, int], y: float, href: str, look: str = "", waits: str = "") -> str:
     left, right = column
-    said = label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}…"
-    room = f"{said} · {waits}" if waits else said
-    if len(room) > LETTERS and waits:
-        room = f"{said[: LETTERS - len(waits) - 4]}… · {waits}"
+    room = int(((right - left) - 20 - (20 if look else 0)) / (7.6 if look else 6.6)) - (len(waits) + 2 if waits else 0)
+    said = label if len(label) <= room else f"{label[: room - 1].rstrip()}…"
+    count = f'<text class="waits" x="{right - 10}" y="{y + 4.5:.1f}">{escape(waits)}</text>' if waits else ""
     leads = f' data-href="{escape(href)}"' if href else ""
     return "".join((
         f'<g class="node {look}"{leads}><title>{escape(label)}</title>',
         f'<rect x="{left}" y="{y - 12:.1f}" width="{right - left}" height="24" rx="3"/>',
-        f'<text x="{left + 10 + (20 if look else 0)}" y="{y + 4.5:.1f}">{escape(room)}</text>',
+        f'<text x="{left + 10 + (20 if look else 0)}" y="{y + 4.5:.1f}">{escape(said)}</text>',
+        count,
         "".join(_mark(look, left + 16, y)) if look else "",
         "</g>",
     ))  # fmt: skip

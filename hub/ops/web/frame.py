@@ -22,6 +22,7 @@ PAGES: Final[tuple[tuple[str, str, tuple[Role, ...]], ...]] = (
     ("/disclosures", "Disclosures", ("governance",)),
 )
 """The first page of each kind, and who is shown the way to it."""
+KEPT: Final = "No personal data stands here unless you asked for it, and that you did is on record."
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -35,6 +36,8 @@ HEADERS: Final = {
 """Nothing is loaded from elsewhere, nobody frames us, nothing is kept by a browser or on the way."""
 ASSETS: Final = {"ops.css": "text/css", "ops.js": "text/javascript", "ops.svg": "image/svg+xml"}
 """Our own files, with what they are."""
+LIVE: Final = ("/", "/agencies", "/streams")
+"""The kinds of page that show the picture."""
 STALE_SECONDS: Final = 30.0
 """A picture older than that is told as such: nobody looks any more."""
 
@@ -56,7 +59,7 @@ async def page(request: web.Request, title: str, *inside: str, status: int = 200
         tag("a", "Skip to the page", href="#page", class_="skip"),
         tag("header", *_header(caller, stands.door.csrf(request), here)),
         tag("main", tag("h1", title), *inside, id="page", tabindex="-1"),
-        tag("footer", *_footer(request, picture)),
+        tag("footer", *(_as_of(request, picture) if here in LIVE else ()), tag("p", KEPT)),
     )
     text = f"<!DOCTYPE html>\n{tag('html', tag('head', *head), tag('body', *body), lang='en-GB')}\n"
     return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
@@ -84,13 +87,12 @@ def _header(caller: Caller, csrf: str, here: str) -> Iterator[Markup]:
     yield tag("nav", listed(ways), aria_label="Pages")
 
 
-def _footer(request: web.Request, picture: Picture) -> Iterator[Markup]:
+def _as_of(request: web.Request, picture: Picture) -> Iterator[Markup]:
     now = ground(request).clock()
     old = (now - picture.at).total_seconds()
     stale = parts.state("trouble", f"not looked at for {words.lasting(old)}") if old > STALE_SECONDS else Markup()
     seen = tag("time", words.clock(picture.at), datetime=picture.at.isoformat(timespec="seconds"))
     yield tag("p", "As of ", seen, ". ", stale, id="as-of", data_live="")
-    yield tag("p", "No personal data stands on this page unless you asked for it, and that is on record.")
 
 
 def faults(picture: Picture) -> Markup:

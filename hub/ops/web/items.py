@@ -163,7 +163,7 @@ def _correction(said: Mapping[str, str], wrong: str) -> Iterator[Markup]:
     file = tag("input", type="file", name="corrected", id="corrected", aria_describedby="corrected-hint")
     yield tag("div", tag("label", "The corrected copy", for_="corrected"),
               tag("p", "Only where it is certain what its sender meant.", id="corrected-hint", class_="hint"),
-              Markup(file.removesuffix("</input>")), class_="field")  # fmt: skip
+              file, class_="field")  # fmt: skip
     yield parts.text("second", "Who else agreed to the correction", "First and last name; somebody else than you.",
                      "replay-second", value=said.get("second", ""), fault=wrong[:1].upper() + wrong[1:], letters=120)  # fmt: skip
 

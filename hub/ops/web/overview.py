@@ -33,7 +33,7 @@ def parts_of(catalog: Catalog, picture: Picture, now: datetime) -> Iterator[Mark
     found, standings = telling.troubles(catalog, picture, now), telling.standings(picture.deliveries, now)
     yield tag("div", answer(picture, found, standings), id="answer", data_live="")
     yield tag("div", troubles(catalog, found, now), frame.faults(picture), id="troubles", data_live="")
-    yield parts.section("told", "Who is told what, and how fast", told(catalog, standings, now), live=True)
+    yield parts.section("told", "Who is told what, and how fast", *told_of(catalog, standings, now), live=True)
     yield parts.section(
         "flow", "What flows",
         tag("p", "From who says it, through its stream, to who hears it. The width of a line is records a minute.",
@@ -47,6 +47,7 @@ def parts_of(catalog: Catalog, picture: Picture, now: datetime) -> Iterator[Mark
 def answer(picture: Picture, found: list[Trouble], standings: list[Standing]) -> Markup:
     """The answer to the heading, in a sentence with its shape."""
     late = sum(one.state == "late" for one in standings)
+    nearly = sum(one.state == "nearly late" for one in standings)
     bad = sum(one.severity == "trouble" for one in found)
     if late:
         look, said = "trouble", f"No: {words.counted(late, 'delivery is', 'deliveries are')} late, of {len(standings)}."
@@ -54,6 +55,8 @@ def answer(picture: Picture, found: list[Trouble], standings: list[Standing]) ->
         look, said = "unknown", "It cannot be said: not all could be looked at."
     elif bad:
         look, said = "trouble", f"Yes, still: but {words.counted(bad, 'trouble')} may soon make somebody late."
+    elif nearly:
+        look, said = "warning", f"Yes, still: but {words.counted(nearly, 'delivery is', 'deliveries are')} nearly late."
     elif found:
         many = words.counted(len(found), "thing wants", "things want")
         look, said = "warning", f"Yes: all {len(standings)} are told in time. {many} a look."
@@ -85,7 +88,18 @@ def _trouble(catalog: Catalog, one: Trouble, now: datetime) -> Iterator[str]:
     yield tag("div", tag("p", tag("span", f"{word}: ", class_="aloud"), one.sentence), tag("p", *more, class_="quiet"))
 
 
-def told(catalog: Catalog, standings: list[Standing], now: datetime) -> Markup:
+def told_of(catalog: Catalog, standings: list[Standing], now: datetime) -> Iterator[Markup]:
+    """Every delivery; those of which nothing waits are folded away."""
+    open_ = [one for one in standings if one.state != "told"]
+    done = [one for one in standings if one.state == "told"]
+    if open_ or not done:
+        yield told(catalog, open_, now)
+    if done:
+        several = words.counted(len(done), "delivery of which nothing waits", "deliveries of which nothing waits")
+        yield parts.more(several, told(catalog, done, now, "Deliveries of which nothing waits"), place="all-told")
+
+
+def told(catalog: Catalog, standings: list[Standing], now: datetime, caption: str = "Deliveries, the worst first") -> Markup:
     """Each agency and stream with how long its oldest waits, the worst first."""
     rows = [
         Row(
@@ -105,7 +119,7 @@ def told(catalog: Catalog, standings: list[Standing], now: datetime) -> Markup:
     ]
     heads = ("Who", "hears", "State", "Oldest waits", "Agreed", Head("Not told yet", number=True),
              Head("Parked", number=True), "Last acknowledged")  # fmt: skip
-    return parts.table("Deliveries, the worst first", heads, rows, "nothing is delivered to anybody yet")
+    return parts.table(caption, heads, rows, "nothing is delivered to anybody yet")
 
 
 def _looked(one: Standing) -> tuple[str, str, str]:
@@ -132,7 +146,7 @@ def processes(picture: Picture, now: datetime) -> Markup:
              parts.time(one.since, now, "never seen")))
         for one in sorted(picture.processes, key=lambda one: (one.ready, one.name))
     ]  # fmt: skip
-    return parts.table("The hub's own processes", ("Process", "State", "Since"), rows, "none was seen")
+    return parts.table("The hub's own processes", ("Process", "State", "Since"), rows, "none was seen", "narrow")
 
 
 def groups(catalog: Catalog, picture: Picture, now: datetime) -> Iterator[Markup]:

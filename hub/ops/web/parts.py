@@ -114,14 +114,14 @@ def more(summary: str, *inside: str, place: str = "", **attributes: str) -> Mark
 
 def hidden(name: str, value: str) -> Markup:
     """A field of a form that nobody sees."""
-    return Markup(f"{tag('input', type='hidden', name=name, value=value).removesuffix('</input>')}")
+    return tag("input", type="hidden", name=name, value=value)
 
 
 def box(name: str, value: str, label: str, place: str, *, chosen: bool = False, kind: str = "checkbox") -> Markup:
     """A box to tick, or one of several to choose, with its label."""
     extra = {"checked": ""} if chosen else {}
-    control = tag("input", type=kind, name=name, value=value, id=place, **extra).removesuffix("</input>")
-    return tag("div", Markup(control), tag("label", label, for_=place), class_="choice")
+    control = tag("input", type=kind, name=name, value=value, id=place, **extra)
+    return tag("div", control, tag("label", label, for_=place), class_="choice")
 
 
 def text(name: str, label: str, hint: str, place: str, *, value: str = "", fault: str = "", long: bool = False,
@@ -135,7 +135,7 @@ def text(name: str, label: str, hint: str, place: str, *, value: str = "", fault
     if long:
         control = tag("textarea", value, rows="3", **common)
     else:
-        control = Markup(tag("input", type="text", value=value, **common).removesuffix("</input>"))
+        control = tag("input", type="text", value=value, **common)
     wrong = tag("p", tag("b", "Mend this: "), fault, id=f"{place}-fault", class_="fault") if fault else Markup()
     return tag("div", tag("label", label, for_=place), tag("p", hint, id=f"{place}-hint", class_="hint"), wrong, control,
                class_="field bad" if fault else "field")  # fmt: skip

@@ -21,11 +21,12 @@ MOST_POINTS: Final = 320
 """What 640 pixels can tell apart; of several the worst is drawn."""
 
 
-def plot(points: Sequence[Point], agreed: float | None) -> Markup:
-    """The plot, and under it the same in a sentence; *agreed* is in seconds."""
+def plot(points: Sequence[Point], agreed: float | None, within: str = "") -> Markup:
+    """The plot, and under it the same in a sentence; *agreed* is in seconds, and *within* the agreement's words for it."""
     if len(points) < 2:
         return tag("p", "Nothing was seen of it for long enough to be drawn.", class_="none")
-    said = sentence(points, agreed)
+    within = within or words.lasting(agreed or 0)
+    said = sentence(points, agreed, within)
     begin, end = points[0].at, points[-1].at
     most = max([1.0, *(one.age for one in points)])
     top = most if agreed is None or most < agreed / 4 else max(most, agreed)
@@ -50,7 +51,7 @@ def plot(points: Sequence[Point], agreed: float | None) -> Markup:
         drawn += [
             f'<path class="over" d="{"".join(_over(thin, agreed, x, y))}"/>',
             f'<path class="deadline" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>',
-            f'<text class="deadline-text" x="{WIDTH - RIGHT - 2}" y="{at - 5:.1f}">agreed: {words.lasting(agreed)}</text>',
+            f'<text class="deadline-text" x="{WIDTH - RIGHT - 2}" y="{at - 5:.1f}">agreed: {escape(within)}</text>',
         ]
     svg = (
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">{"".join(drawn)}</svg>'
@@ -58,7 +59,7 @@ def plot(points: Sequence[Point], agreed: float | None) -> Markup:
     return tag("figure", Markup(svg), tag("figcaption", said))
 
 
-def sentence(points: Sequence[Point], agreed: float | None) -> str:
+def sentence(points: Sequence[Point], agreed: float | None, within: str) -> str:
     """What the plot says, in a sentence."""
     worst = max(points, key=lambda one: one.age)
     over = words.lasting((points[-1].at - points[0].at).total_seconds())
@@ -70,8 +71,8 @@ def sentence(points: Sequence[Point], agreed: float | None) -> str:
         return f"{said}."
     many = _times(points, agreed)
     if not many:
-        return f"{said}: within the {words.lasting(agreed)} that was agreed."
-    return f"{said}: over the {words.lasting(agreed)} that was agreed, {words.counted(many, 'time')}."
+        return f"{said}: within the {within} that were agreed."
+    return f"{said}: over the {within} that were agreed, {words.counted(many, 'time')}."
 
 
 def _times(points: Sequence[Point], agreed: float) -> int:

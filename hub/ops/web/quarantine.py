@@ -169,9 +169,8 @@ def _filter(stands: Ground, said: Mapping[str, str]) -> Markup:
     return tag(
         "form",
         _select("agency", "From", names, said.get("agency", "")),
-        tag("div", tag("label", "Code", for_="code"), Markup(tag("input", type="text", name="code", id="code",
-            value=said.get("code", ""), placeholder="csv.*", autocomplete="off").removesuffix("</input>")),
-            class_="field"),
+        tag("div", tag("label", "Code", for_="code"), tag("input", type="text", name="code", id="code",
+            value=said.get("code", ""), placeholder="csv.*", autocomplete="off"), class_="field"),
         _select("age", "Age", list(AGES.items()), said.get("age", "")),
         tag("button", "Show these", type="submit", class_="second"),
         method="get", action=HERE, class_="filter", role="search", aria_label="Which items",
@@ -205,7 +204,7 @@ def _row(quarantine: Quarantine, one: Entry, now: datetime, ticked: bool) -> Row
     waits = words.age(item.since, now)
     soon = quarantine.keeps_until(item) - now < SOON
     return Row((
-        id_of(item.id), Markup(tick.removesuffix("</input>")), item.by, item.code, item.place or "the whole of it",
+        id_of(item.id), tick, item.by, item.code, item.place or "the whole of it",
         joined(parts.shape("warning"), f" {waits}, soon gone") if soon else waits, str(one.times),
         quarantine.mend(item) or "see the item",
     ))  # fmt: skip

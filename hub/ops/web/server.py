@@ -98,10 +98,10 @@ async def serve(
     with socket.create_server(taken[0][4][:2], family=taken[0][0]) as listening:
         number = listening.getsockname()[1]
         hang(number)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         try:
-            await web.SockSite(runner, listening, ssl_context=tls, shutdown_timeout=2).start()
+            await web.SockSite(runner, listening, ssl_context=tls).start()
             ready(number)
             await stop.wait()
         finally:

@@ -12,15 +12,18 @@ from hub.ops.picture import Delivery, Picture, Trouble
 from hub.ops.web import words
 from hub.ops.web.words import Said
 
-State = Literal["late", "held off", "parked", "waiting", "told"]
+State = Literal["late", "nearly late", "held off", "parked", "waiting", "told"]
 STATES: Final[dict[State, Said]] = {
     "late": Said("late", "trouble", "not acknowledged within the time that was agreed"),
+    "nearly late": Said("nearly late", "warning", "three quarters of the time that was agreed are over"),
     "held off": Said("held off", "warning", "the partner's door failed again and again, and is knocked at less often"),
     "parked": Said("parked", "warning", "some wait for a person"),
     "waiting": Said("on its way", "ok", "waits, and within the time that was agreed"),
     "told": Said("told", "ok", "nothing waits"),
 }
 """The worst first."""
+NEARLY: Final = 0.75
+"""The share of the agreed time after which somebody can still see to it that it is kept."""
 SHORT: Final = 3 * 3600.0
 """Seconds of an agreed time that is told as `4 min of 5`; a longer one is told by when it ends."""
 _PERIOD: Final = re.compile(r"(\d+)\s*(seconds?|minutes?|hours?)")
@@ -44,6 +47,7 @@ def standing(one: Delivery, now: datetime) -> Standing:
     late = bool(one.undelivered) and one.due is not None and now > one.due
     state: State = (
         "late" if late
+        else "nearly late" if share >= NEARLY
         else "held off" if one.held_off
         else "parked" if one.parked
         else "waiting" if one.undelivered

@@ -1,0 +1,47 @@
+"""What the tests of the page stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from hub.catalog import Catalog
+from hub.keys import Keys
+from hub.ops.web.ground import Ground
+from tests.ops.invented import NOW, Asked, Looked, Put, decided, troubled
+from tests.ops.serving import Served, TestDoor, served
+
+
+@pytest.fixture(scope="session")
+def receipts(catalog: Catalog, keys: Keys):
+    """What was decided of some referrals."""
+    return decided(catalog, keys)
+
+
+@pytest.fixture
+def looked(catalog: Catalog) -> Looked:
+    """Who looks at a hub in trouble; a test may have it see something else."""
+    return Looked(troubled(catalog))
+
+
+@pytest.fixture
+def put(catalog: Catalog, keys: Keys) -> Put:
+    """A quarantine in which some lie."""
+    found = Put(catalog, keys)
+    found.fill()
+    return found
+
+
+@pytest.fixture
+def asked(receipts) -> Asked:
+    """Who answers who was told."""
+    return Asked(receipts)
+
+
+@pytest.fixture
+def page(catalog: Catalog, looked: Looked, put: Put, asked: Asked) -> Iterator[Served]:
+    """The page."""
+    ground = Ground(catalog=catalog, looking=looked, door=TestDoor(), quarantine=put, inquiries=asked, clock=lambda: NOW)
+    with served(ground) as found:
+        yield found
