@@ -21,6 +21,8 @@ PROCESSES = (("gateway",), ("watches",), ("couriers",), *(("relay", "--lane", la
 """What carries: the words after `hub run`, for each process."""
 CANARIES = ("canaries",)
 """What watches them at it, unless HUB_CANARY_SECONDS is 0."""
+OPS = ("ops",)
+"""Who shows it to people, where HUB_RUN_OPS is on; else it is started alone, by whom and where it is to be seen."""
 
 
 def prepare(catalog: Catalog, settings: Settings, bootstrap: str) -> list[str]:

@@ -65,9 +65,10 @@ class Inquiries:
         since = min(events.values()) - timedelta(hours=1) if events else None
         before = self._ledger.unread
         found = [
-            one for one in self._ledger.receipts(Wanted(since=since))
+            one
+            for one in self._ledger.receipts(Wanted(since=since))
             if one.event in events or name in (one.event, one.message)
-        ]  # fmt: skip
+        ]
         found.sort(key=lambda one: (one.at, one.event, one.agency), reverse=True)
         reviews = self._ledger.reviews() if any(one.outcome.relied == "override" for one in found) else {}
         return Answer(name, len(events), tuple(dict.fromkeys(found)), reviews, self._ledger.unread - before)

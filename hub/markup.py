@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-
 EMPTY = frozenset({"br", "input", "link", "meta"})
 """Elements that have no end (HTML, 13.1.2: void elements), of those that we write."""
 

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, le=86_400, description="Seconds from one round of canaries to the next; 0 switches them off."),
     ] = 300
+    run_ops: Annotated[bool, Field(description="Whether `hub run` serves the web page of `hub ops` as well.")] = False
     review_days: Annotated[
         int,
         Field(ge=1, le=90, description="Days in which sharing without consent is reviewed; the authority sets it."),

@@ -14,7 +14,7 @@ from hub.cli.ground import bootstrap_of, console, main, named, sound
 from hub.settings import Settings
 from hub.stream import Lane
 
-PROCESSES = ("gateway", "relay", "watches", "couriers", "canaries")
+PROCESSES = ("gateway", "relay", "watches", "couriers", "canaries", "ops")
 
 
 @main.command()
@@ -29,6 +29,7 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -
     \b
       hub run                                   gateway, relay, watches, couriers and canaries, supervised
       hub run gateway                           one of them alone (gateway, relay, watches, couriers, canaries)
+      hub run ops                               the web page, as `hub ops`; with HUB_RUN_OPS=on a part of `hub run`
       hub run --once mash_front_door/referrals/1.json
       hub run --once great_western_hospital/adt=admission.hl7
 
@@ -38,6 +39,10 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: str | None) -
     log.start(settings.log, quiet=once)
     if once:
         _once(what, out)
+    elif what == ("ops",):
+        from hub.cli.ops import serve as show  # noqa: PLC0415
+
+        show(settings)
     elif not what:
         _all(settings)
     elif len(what) == 1 and what[0] in PROCESSES:
@@ -74,7 +79,10 @@ def _all(settings: Settings) -> None:
     admit(loaded, settings.path("live"))
     made = cluster.prepare(loaded, settings, bootstrap)
     log.note("run", "topics ready", count=len(made))
-    watching = (cluster.CANARIES,) if settings.canary_seconds else ()
+    watching = (
+        *((cluster.CANARIES,) if settings.canary_seconds else ()),
+        *((cluster.OPS,) if settings.run_ops else ()),
+    )
     supervisor = Supervisor(settings, (*cluster.PROCESSES, *watching))
     on_stop(supervisor.stop)
     supervisor.start()

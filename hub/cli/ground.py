@@ -65,6 +65,7 @@ def main() -> None:
       hub kafka up                  a real Apache Kafka on this machine
       hub run                       carry: gateway, relay, watches, couriers and canaries, until Ctrl-C
       hub lag                       who is waiting for what?
+      hub ops                       the same as a web page: is every partner being told in time?
       hub quarantine                what could not be read, and waits for a person?
       hub canary                    does each agency hear what its policy grants, and nothing else, now?
 

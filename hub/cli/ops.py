@@ -44,7 +44,7 @@ def ops(host: str | None, port: int | None) -> None:
 
 def serve(settings: Settings) -> None:
     """Serve the page by *settings* until told to stop; says its address."""
-    from hub.access import front  # type: ignore[attr-defined]  # noqa: PLC0415  comes with the door
+    from hub.access import front  # noqa: PLC0415
     from hub.ops.web import server  # noqa: PLC0415
     from hub.supervise import announce, on_stop  # noqa: PLC0415
 
@@ -58,10 +58,14 @@ def serve(settings: Settings) -> None:
         on_stop(lambda: loop.call_soon_threadsafe(stop.set))
         app = server.application(ground)
         await server.serve(
-            app, settings.ops_host, settings.ops_port, stop=stop, tls=_tls(settings),
+            app,
+            settings.ops_host,
+            settings.ops_port,
+            stop=stop,
+            tls=_tls(settings),
             hang=lambda port: front.hang(app, settings, port, lambda link: click.echo(f"open {link}")),
             ready=lambda port: announce(settings, "ops", ports={"https": port}),
-        )  # fmt: skip
+        )
 
     try:
         asyncio.run(until_stopped())
@@ -72,21 +76,24 @@ def serve(settings: Settings) -> None:
 
 def _ground(loaded: Catalog, settings: Settings, bootstrap: str, ended: threading.Event) -> Ground:
     """What the pages stand on, with an observer that looks until it *ended*."""
-    from hub.access import door  # type: ignore[attr-defined]  # noqa: PLC0415  comes with the door
+    from hub.access import door  # noqa: PLC0415
     from hub.cli.quarantine import ward_of  # noqa: PLC0415
     from hub.cli.replays import inbox_of  # noqa: PLC0415
     from hub.evidence import Ledger, uncounted  # noqa: PLC0415
     from hub.inquiry import Inquiries  # noqa: PLC0415
-    from hub.ops.observing import Observer  # type: ignore[import-not-found]  # noqa: PLC0415  comes with the observer
+    from hub.ops.observing import Observer  # noqa: PLC0415
     from hub.ops.web.ground import Ground  # noqa: PLC0415
     from hub.ops.web.works import Works  # noqa: PLC0415
 
     observer = Observer(loaded, settings, bootstrap)
     threading.Thread(target=observer.run, args=(ended,), name="observer", daemon=True).start()
     return Ground(
-        catalog=loaded, looking=observer, door=door, quarantine=Works(ward_of(uncounted), inbox_of),
+        catalog=loaded,
+        looking=observer,
+        door=door,
+        quarantine=Works(ward_of(uncounted), inbox_of),
         inquiries=Inquiries(Ledger(loaded, bootstrap, settings.kafka())),
-    )  # fmt: skip
+    )
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

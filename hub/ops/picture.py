@@ -68,8 +68,9 @@ class Delivery:
     What one agency has not been told yet of one stream, from the relay to its acknowledgement.
 
     *undelivered* counts what waits to be decided, lies on the agency's topic unread, or was not acknowledged at its
-    door; *parked* of these wait for a person. *oldest* is when the hub took in the oldest of them; *due* when that one must
-    have arrived, by the agreement's `within`, None where none is agreed. *within* says it in the agreement's words.
+    door; *parked* of these wait for a person. *oldest* is when the hub took in the oldest of them; *due* when that one
+    must have arrived, by the agreement's `within`, None where none is agreed, or nobody knows. *within* says it in the
+    agreement's words.
     *acknowledged_at* is the partner's last acknowledgement, *held_off* that its breaker is open.
     """
 

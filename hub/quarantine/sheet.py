@@ -50,14 +50,17 @@ def sheet(ward: Ward, entry: Entry, raw: bytes) -> Sheet:
         ("kept", f"until {stamp(ward.keeps_until(item))[:10]}"),
         ("size", f"{large} bytes, too many to be kept" if large else f"{len(raw)} bytes"),
     )
-    facts = tuple((name, safe(said)) for name, said in facts)
     fault = at_fault(raw, saying, item.place)
     there = "" if fault is None else fault or "(nothing)"
     if not item.agency:
-        return Sheet(facts, there, binary=True)
+        return Sheet(_safe(facts), there, binary=True)
     whole = papers is not None and papers.sent is not None and not papers.origin
     near = line_of(item.place) if whole else 0  # a row stands under its heading here, and not where it stood
     segment = item.place[:3] if saying is not None and saying.format == "hl7" else ""
     lines, cut = lines_of(raw, near)
     pointed = tuple(Line(n, text, n == near or (bool(segment) and text.startswith(segment))) for n, text in lines)
-    return Sheet(facts, there, pointed, cut)
+    return Sheet(_safe(facts), there, pointed, cut)
+
+
+def _safe(facts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, safe(said)) for name, said in facts)

@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-VERSION = "4.11.0"
+VERSION = "4.14.1"
 FETCH = ("npm", "pack", "--silent", f"axe-core@{VERSION}")
 
 
@@ -20,7 +20,9 @@ def source() -> str | None:
         if shutil.which("npm") is None:
             return None
         cache.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([*FETCH, "--pack-destination", str(cache)], cwd=cache, capture_output=True, timeout=120, check=False)
+        done = subprocess.run(
+            [*FETCH, "--pack-destination", str(cache)], cwd=cache, capture_output=True, timeout=120, check=False
+        )
         if done.returncode != 0:
             return None
         with tarfile.open(next(cache.glob("*.tgz"))) as packed, script.with_suffix(".part").open("wb") as out:

@@ -42,6 +42,16 @@ def asked(receipts) -> Asked:
 @pytest.fixture
 def page(catalog: Catalog, looked: Looked, put: Put, asked: Asked) -> Iterator[Served]:
     """The page."""
-    ground = Ground(catalog=catalog, looking=looked, door=TestDoor(), quarantine=put, inquiries=asked, clock=lambda: NOW)
+    ground = Ground(
+        catalog=catalog, looking=looked, door=TestDoor(), quarantine=put, inquiries=asked, clock=lambda: NOW
+    )
     with served(ground) as found:
         yield found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how to get what was missing, so that nobody takes skipped for passed."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    reasons = {one.longrepr[2] for one in skipped if isinstance(one.longrepr, tuple) and "tests/ops" in one.nodeid}
+    for reason in sorted(reasons):
+        terminalreporter.write_line(f"the page was not tried in a browser: {reason.removeprefix('Skipped: ')}")

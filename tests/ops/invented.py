@@ -58,9 +58,15 @@ def ago(minutes: float) -> datetime:
 def delivery(agency: str, stream: str, **said: Any) -> Delivery:
     """One delivery, of which nothing waits unless that is said."""
     calm: dict[str, Any] = {
-        "lane": "routine", "road": "https", "within": "", "undelivered": 0, "parked": 0, "oldest": None, "due": None,
+        "lane": "routine",
+        "road": "https",
+        "within": "",
+        "undelivered": 0,
+        "parked": 0,
+        "oldest": None,
+        "due": None,
         "acknowledged_at": ago(3),
-    }  # fmt: skip
+    }
     return Delivery(agency=agency, stream=stream, **calm | said)
 
 
@@ -69,18 +75,23 @@ def calm(catalog: Catalog) -> Picture:
     pairs = [(agency, stream) for agency, policy in catalog.policies.items() for stream in policy.hears]
     said = [
         Rate(agency=a.key, line=line, stream=stream, a_minute=(len(line) * 7 + len(stream)) % 90 + 0.5, last=ago(1))
-        for a in catalog.agencies.values() for line, s in a.says.items() for stream in s.into
-    ]  # fmt: skip
+        for a in catalog.agencies.values()
+        for line, s in a.says.items()
+        for stream in s.into
+    ]
     heard = [Rate(agency=agency, line="", stream=stream, a_minute=len(stream) % 12 + 0.2) for agency, stream in pairs]
     return Picture(
         at=ago(0.03),
         readings=tuple(readings(catalog)),
         groups=tuple(groups(catalog)),
         deliveries=tuple(delivery(agency, stream, within="1 working day") for agency, stream in pairs),
-        said=tuple(said), heard=tuple(heard),
-        processes=tuple(Process(name=name, ready=True, since=ago(600))
-                        for name in ("gateway", "watches", "couriers", "relay.urgent", "relay.routine", "canaries")),
-    )  # fmt: skip
+        said=tuple(said),
+        heard=tuple(heard),
+        processes=tuple(
+            Process(name=name, ready=True, since=ago(600))
+            for name in ("gateway", "watches", "couriers", "relay.urgent", "relay.routine", "canaries")
+        ),
+    )
 
 
 def readings(catalog: Catalog, partitions: int = 4) -> Iterable[Reading]:
@@ -88,20 +99,47 @@ def readings(catalog: Catalog, partitions: int = 4) -> Iterable[Reading]:
     for name, stream in catalog.streams.items():
         for number in range(partitions):
             end = 1_000 + 37 * number
-            yield Reading(group=f"hub-relay-{stream.lane}", reader="relay", agency="", stream=name, topic=stream.topic,
-                          partition=number, committed=end, end=end, lag=0, waiting_since=None)  # fmt: skip
+            yield Reading(
+                group=f"hub-relay-{stream.lane}",
+                reader="relay",
+                agency="",
+                stream=name,
+                topic=stream.topic,
+                partition=number,
+                committed=end,
+                end=end,
+                lag=0,
+                waiting_since=None,
+            )
 
 
 def groups(catalog: Catalog) -> Iterable[Group]:
     """The relay in each stream, and a courier for each agency."""
     for name, stream in catalog.streams.items():
-        yield Group(group=f"hub-relay-{stream.lane}", reader="relay", agency="", stream=name, topic=stream.topic,
-                    members=1, lag=0, waiting_since=None, condition="ok")  # fmt: skip
+        yield Group(
+            group=f"hub-relay-{stream.lane}",
+            reader="relay",
+            agency="",
+            stream=name,
+            topic=stream.topic,
+            members=1,
+            lag=0,
+            waiting_since=None,
+            condition="ok",
+        )
     for agency, policy in catalog.policies.items():
         for name in policy.hears:
-            yield Group(group=f"hub-courier-{agency.replace('_', '-')}", reader="courier", agency=agency, stream=name,
-                        topic=catalog.streams[name].topic_to(agency), members=1, lag=0, waiting_since=None,
-                        condition="ok")  # fmt: skip
+            yield Group(
+                group=f"hub-courier-{agency.replace('_', '-')}",
+                reader="courier",
+                agency=agency,
+                stream=name,
+                topic=catalog.streams[name].topic_to(agency),
+                members=1,
+                lag=0,
+                waiting_since=None,
+                condition="ok",
+            )
 
 
 def troubled(catalog: Catalog) -> Picture:
@@ -109,63 +147,104 @@ def troubled(catalog: Catalog) -> Picture:
     quiet = calm(catalog)
     changed = {
         ("great_western_hospital", "hospital_alert"): {
-            "lane": "urgent", "within": "5 minutes", "undelivered": 3, "oldest": ago(4), "due": ago(-1), "road": "mllp",
+            "lane": "urgent",
+            "within": "5 minutes",
+            "undelivered": 3,
+            "oldest": ago(4),
+            "due": ago(-1),
+            "road": "mllp",
         },
         ("social_worker", "hospital_alert"): {
-            "lane": "urgent", "within": "5 minutes", "undelivered": 2, "oldest": ago(7), "due": ago(2),
+            "lane": "urgent",
+            "within": "5 minutes",
+            "undelivered": 2,
+            "oldest": ago(7),
+            "due": ago(2),
             "acknowledged_at": ago(9),
         },
         ("wiltshire_police", "mash_referral"): {
-            "within": "1 working day", "undelivered": 12, "oldest": ago(200), "due": ago(-1_520), "road": "kafka",
+            "within": "1 working day",
+            "undelivered": 12,
+            "oldest": ago(200),
+            "due": ago(-1_520),
+            "road": "kafka",
         },
         ("virtual_school", "school_attendance"): {
-            "within": "24 hours", "undelivered": 1_204, "parked": 2, "oldest": ago(95), "due": ago(-1_345),
+            "within": "24 hours",
+            "undelivered": 1_204,
+            "parked": 2,
+            "oldest": ago(95),
+            "due": ago(-1_345),
             "road": "files",
         },
         ("schools", "pupil_in_care"): {
-            "within": "24 hours", "undelivered": 31, "oldest": ago(310), "due": ago(-1_130), "held_off": True,
-            "road": "sftp", "acknowledged_at": ago(1_500),
+            "within": "24 hours",
+            "undelivered": 31,
+            "oldest": ago(310),
+            "due": ago(-1_130),
+            "held_off": True,
+            "road": "sftp",
+            "acknowledged_at": ago(1_500),
         },
-    }  # fmt: skip
+    }
     conditions: dict[tuple[str, str], tuple[Condition, int, float]] = {
-        ("courier", "schools"): ("stalled", 31, 310), ("courier", "virtual_school"): ("slow", 1_204, 95),
-        ("courier", "social_worker"): ("stopped", 2, 7), ("relay", "termly_attendance"): ("silent", 0, 0),
+        ("courier", "schools"): ("stalled", 31, 310),
+        ("courier", "virtual_school"): ("slow", 1_204, 95),
+        ("courier", "social_worker"): ("stopped", 2, 7),
+        ("relay", "termly_attendance"): ("silent", 0, 0),
         ("relay", "person_now"): ("unknown", 0, 0),
-    }  # fmt: skip
+    }
     found = []
     for one in quiet.groups:
-        said = conditions.get((one.reader, one.agency or one.stream))
-        if said is not None:
-            waits = ago(said[2]) if said[1] else None
-            one = replace(one, condition=said[0], lag=said[1], waiting_since=waits,
-                          members=0 if said[0] == "stopped" else 1)  # fmt: skip
-        found.append(one)
+        condition, lag, minutes = conditions.get((one.reader, one.agency or one.stream), ("ok", 0, 0))
+        waits, members = ago(minutes) if lag else None, 0 if condition == "stopped" else 1
+        found.append(replace(one, condition=condition, lag=lag, waiting_since=waits, members=members))
     behind = [
-        replace(one, committed=one.end - 40 - one.partition, lag=40 + one.partition, waiting_since=ago(12),
-                held=3 if one.partition == 1 else 0, missed=7 if one.partition == 2 else 0)
-        if one.stream == "school_attendance" and one.partition else one
+        replace(
+            one,
+            committed=one.end - 40 - one.partition,
+            lag=40 + one.partition,
+            waiting_since=ago(12),
+            held=3 if one.partition == 1 else 0,
+            missed=7 if one.partition == 2 else 0,
+        )
+        if one.stream == "school_attendance" and one.partition
+        else one
         for one in quiet.readings
-    ]  # fmt: skip
+    ]
     return replace(
         quiet,
         deliveries=tuple(replace(one, **changed.get((one.agency, one.stream), {})) for one in quiet.deliveries),
-        groups=tuple(found), readings=tuple(behind),
+        groups=tuple(found),
+        readings=tuple(behind),
         processes=(*quiet.processes[:-1], Process(name="canaries", ready=False, since=None)),
         quarantined=(
             Quarantined(agency="schools", code="attendance-code.unknown", count=14, oldest=ago(2_900)),
             Quarantined(agency="mash_front_door", code="error.keyerror", count=1, oldest=ago(45)),
         ),
         troubles=(
-            Trouble(severity="warning", code="delivery.held-off", agency="schools", stream="pupil_in_care",
-                    sentence="Schools and academies in Swindon has taken nothing since yesterday, though it was tried 31 "
-                             "times", since=ago(310)),
-            Trouble(severity="trouble", code="group.stopped", agency="social_worker", stream="hospital_alert",
-                    group="hub-courier-social-worker", since=ago(7),
-                    sentence="Oldest undelivered hospital alert to Allocated social workers, Swindon Borough Council: "
-                             "7 min of 5 min, and nobody reads its topic"),
+            Trouble(
+                severity="warning",
+                code="delivery.held-off",
+                agency="schools",
+                stream="pupil_in_care",
+                sentence="Schools and academies in Swindon has taken nothing since yesterday, though it was tried 31 "
+                "times",
+                since=ago(310),
+            ),
+            Trouble(
+                severity="trouble",
+                code="group.stopped",
+                agency="social_worker",
+                stream="hospital_alert",
+                group="hub-courier-social-worker",
+                since=ago(7),
+                sentence="Oldest undelivered hospital alert to Allocated social workers, Swindon Borough Council: "
+                "7 min of 5 min, and nobody reads its topic",
+            ),
             Trouble(severity="warning", code="process.not-ready", sentence="canaries is not ready"),
         ),
-    )  # fmt: skip
+    )
 
 
 def large(catalog: Catalog, topics: int = 60, partitions: int = 500) -> Picture:
@@ -176,13 +255,34 @@ def large(catalog: Catalog, topics: int = 60, partitions: int = 500) -> Picture:
     for number in range(topics):
         stream = streams[number % len(streams)]
         topic = f"{catalog.streams[stream].topic}.to.partner-{number}"
-        found.append(Group(group=f"partner-{number}", reader="partner", agency="", stream=stream, topic=topic, members=2,
-                           lag=number * 13, waiting_since=ago(number + 1), condition=kinds[number % len(kinds)]))  # fmt: skip
+        found.append(
+            Group(
+                group=f"partner-{number}",
+                reader="partner",
+                agency="",
+                stream=stream,
+                topic=topic,
+                members=2,
+                lag=number * 13,
+                waiting_since=ago(number + 1),
+                condition=kinds[number % len(kinds)],
+            )
+        )
         rows += [
-            Reading(group=f"partner-{number}", reader="partner", agency="", stream="school_attendance", topic=topic,
-                    partition=part, committed=5, end=9 + part, lag=4 + part, waiting_since=ago(part + 1))
+            Reading(
+                group=f"partner-{number}",
+                reader="partner",
+                agency="",
+                stream="school_attendance",
+                topic=topic,
+                partition=part,
+                committed=5,
+                end=9 + part,
+                lag=4 + part,
+                waiting_since=ago(part + 1),
+            )
             for part in range(partitions // topics + (number < partitions % topics))
-        ]  # fmt: skip
+        ]
     assert len(rows) == partitions
     return replace(base, groups=tuple(found), readings=tuple(rows))
 
@@ -201,10 +301,13 @@ class Looked:
         """A day in which one delivery went over its time twice, and the others nearly waited at all."""
         worst = 400.0 if stream == "hospital_alert" else 90.0
         return [
-            Point(at=NOW - timedelta(minutes=4 * back), undelivered=back % 5,
-                  age=max(0.0, worst * math.sin(back / 30) ** 9 + 20 * math.sin(back / 3) + 20))
+            Point(
+                at=NOW - timedelta(minutes=4 * back),
+                undelivered=back % 5,
+                age=max(0.0, worst * math.sin(back / 30) ** 9 + 20 * math.sin(back / 3) + 20),
+            )
             for back in range(360, -1, -1)
-        ]  # fmt: skip
+        ]
 
 
 class MemoryWard(Ward):

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -16,8 +17,18 @@ from tests.ops.invented import NOW, SUBJECT, ago, calm, delivery, large
 from tests.ops.serving import CALLERS, CSRF, ROLES
 
 WHY = "The school asks which row of its register was refused."
-PAGES = ("/", "/agencies", "/agencies/schools", "/streams", "/streams/school_attendance", "/quarantine", "/policies",
-         "/policies/streams/hospital_alert", "/policies/agencies/schools", "/disclosures")  # fmt: skip
+PAGES = (
+    "/",
+    "/agencies",
+    "/agencies/schools",
+    "/streams",
+    "/streams/school_attendance",
+    "/quarantine",
+    "/policies",
+    "/policies/streams/hospital_alert",
+    "/policies/agencies/schools",
+    "/disclosures",
+)
 OF_STAFF = [(path, role) for path in PAGES for role in ("ops", "governance") if (path, role) != ("/disclosures", "ops")]
 
 
@@ -25,9 +36,19 @@ def test_there_is_no_page_of_which_no_test_knows():
     """Each route is asked for here, or is a form or an item that a test of its own sends."""
     named = {re.sub(r"\{(\w+)[^}]*\}+", r"{\1}", one.path) for one in server.ROUTES if one.method == "GET"}
     assert named == {
-        "/", "/agencies", "/agencies/{agency}", "/streams", "/streams/{stream}", "/quarantine", "/quarantine/{item}",
-        "/policies", "/policies/streams/{stream}", "/policies/agencies/{agency}", "/disclosures", "/api/picture.json",
-    }  # fmt: skip
+        "/",
+        "/agencies",
+        "/agencies/{agency}",
+        "/streams",
+        "/streams/{stream}",
+        "/quarantine",
+        "/quarantine/{item}",
+        "/policies",
+        "/policies/streams/{stream}",
+        "/policies/agencies/{agency}",
+        "/disclosures",
+        "/api/picture.json",
+    }
 
 
 @pytest.mark.parametrize(("path", "role"), OF_STAFF)
@@ -39,7 +60,7 @@ def test_a_page_is_sound_for_whoever_has_it_read_aloud(page, path, role):
     assert said.status == 200
     assert len(document.xpath("//h1")) == 1
     levels = [int(one.tag[1]) for one in document.iter("h1", "h2", "h3", "h4")]
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+    assert all(after - before <= 1 for before, after in pairwise(levels)), levels
     assert [len(document.xpath(f"//{one}")) for one in ("header", "main", "footer")] == [1, 1, 1]
     assert document.xpath("//body/*")[0].get("href") == "#page"
     assert all(one.xpath("./caption") for one in document.xpath("//table"))
@@ -48,7 +69,9 @@ def test_a_page_is_sound_for_whoever_has_it_read_aloud(page, path, role):
     fields = document.xpath("//input[not(@type='hidden')] | //select | //textarea")
     labelled = set(document.xpath("//label/@for"))
     assert all(one.get("id") in labelled or one.get("aria-label") for one in fields)
-    assert all(one in ids for each in document.xpath("//@aria-describedby | //@aria-labelledby") for one in each.split())
+    assert all(
+        one in ids for each in document.xpath("//@aria-describedby | //@aria-labelledby") for one in each.split()
+    )
     assert document.xpath("//html/@lang") == ["en-GB"]
 
 
@@ -110,8 +133,8 @@ def test_the_first_page_says_first_who_is_not_told_in_time(page):
     assert "7 min of 5 min" in troubles[0].text_content()
     assert [one.get("class") for one in troubles] == ["trouble", "warning", "warning"]
     first, second = document.xpath("//section[@id='told']/table/tbody/tr")[:2]
-    assert ("late", "7 min of 5 min") == tuple(" ".join(one.text_content().split()) for one in first[2:4])
-    assert ("nearly late", "4 min of 5 min") == tuple(" ".join(one.text_content().split()) for one in second[2:4])
+    assert tuple(" ".join(one.text_content().split()) for one in first[2:4]) == ("late", "7 min of 5 min")
+    assert tuple(" ".join(one.text_content().split()) for one in second[2:4]) == ("nearly late", "4 min of 5 min")
 
 
 def test_when_all_is_well_it_says_so(page, looked, catalog):
@@ -135,9 +158,14 @@ def test_what_could_not_be_looked_at_never_reads_as_calm(page, looked, catalog):
     assert "not looked at for 2 min" in said.text
 
 
-@pytest.mark.parametrize(("minutes", "look", "words"), [
-    (1, "waiting", "1 min of 5 min"), (4, "nearly late", "4 min of 5 min"), (6, "late", "6 min of 5 min"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("minutes", "look", "words"),
+    [
+        (1, "waiting", "1 min of 5 min"),
+        (4, "nearly late", "4 min of 5 min"),
+        (6, "late", "6 min of 5 min"),
+    ],
+)
 def test_a_delivery_is_told_against_its_deadline(minutes, look, words):
     """Of minutes how many are used up."""
     one = delivery("a", "b", undelivered=1, oldest=ago(minutes), due=ago(minutes - 5), within="5 minutes")
@@ -216,8 +244,16 @@ def test_the_matrix_is_what_the_policies_say(page, catalog):
     assert coarse == "the first half of the postcode only"
 
 
-@pytest.mark.parametrize("path", ["/agencies/nobody", "/streams/nothing", "/policies/streams/nothing",
-                                  "/policies/agencies/nobody", "/quarantine/" + "0" * 32])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/agencies/nobody",
+        "/streams/nothing",
+        "/policies/streams/nothing",
+        "/policies/agencies/nobody",
+        "/quarantine/" + "0" * 32,
+    ],
+)
 def test_what_is_not_there_is_said_in_words(page, path):
     """With what to do instead."""
     said = page.get(path)
@@ -243,10 +279,18 @@ def test_the_queue_lists_codes_and_places_and_never_what_was_sent(page):
     assert "use a code of SI 2024/208" in said.text
     assert "Ferrars" not in said.text
 
-    rows = {query: len(page.get(f"/quarantine?{query}").page.xpath("//input[@name='item']"))
-            for query in ("agency=schools", "agency=cpis", "code=attendance-code.*", "code=csv.*", "age=day", "age=gone")}  # fmt: skip
-    assert rows == {"agency=schools": 3, "agency=cpis": 0, "code=attendance-code.*": 3, "code=csv.*": 0, "age=day": 2,
-                    "age=gone": 1}  # fmt: skip
+    rows = {
+        query: len(page.get(f"/quarantine?{query}").page.xpath("//input[@name='item']"))
+        for query in ("agency=schools", "agency=cpis", "code=attendance-code.*", "code=csv.*", "age=day", "age=gone")
+    }
+    assert rows == {
+        "agency=schools": 3,
+        "agency=cpis": 0,
+        "code=attendance-code.*": 3,
+        "code=csv.*": 0,
+        "age=day": 2,
+        "age=gone": 1,
+    }
 
 
 def item_of(page) -> str:
@@ -268,8 +312,10 @@ def test_what_was_sent_is_shown_once_it_is_on_record_and_as_text(page, put):
 
 
 @pytest.mark.parametrize("deed", ["show", "replay", "discard"])
-@pytest.mark.parametrize(("because", "wrong"), [("", "Say in a sentence"), ("because I want", "Say in a sentence"),
-                                                (WHY + " Of 999 000 0018.", "an NHS number")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("because", "wrong"),
+    [("", "Say in a sentence"), ("because I want", "Say in a sentence"), (WHY + " Of 999 000 0018.", "an NHS number")],
+)
 def test_without_a_reason_nothing_is_done_and_what_is_wrong_is_said_at_the_field(page, put, deed, because, wrong):
     """What was typed stands there still."""
     said = page.post(f"/quarantine/{item_of(page)}/{deed}", because=because)
@@ -284,7 +330,9 @@ def test_without_a_reason_nothing_is_done_and_what_is_wrong_is_said_at_the_field
     assert said.page.xpath("//div[@role='alert']//a/@href") == [f"#{deed}-because"]
 
 
-@pytest.mark.parametrize("path", ["/quarantine", "/quarantine/{}/show", "/quarantine/{}/replay", "/quarantine/{}/discard"])
+@pytest.mark.parametrize(
+    "path", ["/quarantine", "/quarantine/{}/show", "/quarantine/{}/replay", "/quarantine/{}/discard"]
+)
 def test_a_form_that_is_not_ours_does_nothing(page, put, path):
     """Whoever made the browser send it."""
     item = item_of(page)
@@ -323,7 +371,9 @@ def test_several_are_discarded_at_once_and_are_then_shown_to_nobody(page, put):
     said = page.post("/quarantine", item=items[:2], deed="discard", because=WHY)
 
     assert said.text.count("discarded; its sealed bytes go by") == 2
-    assert [(one.item, one.action, one.by) for one in put.done] == [(one, "discarded", "Ada Quill") for one in items[:2]]
+    assert [(one.item, one.action, one.by) for one in put.done] == [
+        (one, "discarded", "Ada Quill") for one in items[:2]
+    ]
     assert page.get("/quarantine").page.xpath("//input[@name='item']/@value") == items[2:]
     shown = page.post(f"/quarantine/{items[0]}/show", because=WHY)
     assert (shown.status, "Ferrars" in shown.text) == (409, False)

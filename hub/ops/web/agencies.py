@@ -34,8 +34,9 @@ async def agency(request: web.Request) -> web.StreamResponse:
     caller = await stands.door.who(request)
     known = stands.catalog.agencies.get(key)
     if known is None or not (caller.may("ops", "governance") or caller.agency == key):
-        return await frame.told(request, 404, "There is no such agency", "See the list of agencies for those there are.",
-                                here="/agencies")  # fmt: skip
+        return await frame.told(
+            request, 404, "There is no such agency", "See the list of agencies for those there are.", here="/agencies"
+        )
     inside = page(stands.catalog, stands.looking, known, stands.clock(), own=not caller.may("ops", "governance"))
     return await frame.page(request, known.name, *inside, here="/agencies")
 
@@ -45,40 +46,56 @@ def table(catalog: Catalog, picture: Picture, now: datetime) -> Markup:
     order = list(telling.STATES)
     standings = telling.standings(picture.deliveries, now)
     waiting = {one.agency: 0 for one in picture.quarantined}
-    for one in picture.quarantined:
-        waiting[one.agency] += one.count
+    for each in picture.quarantined:
+        waiting[each.agency] += each.count
     found = []
     for key, one in catalog.agencies.items():
-        own = [each for each in standings if each.delivery.agency == key]
+        own = [stands for stands in standings if stands.delivery.agency == key]
         state = own[0].state if own else None
         told = parts.state(telling.STATES[state].look, telling.STATES[state].word) if state else _nothing(one)
         cells = (
-            joined(parts.link(one.name, "agencies", key), tag("div", "on trial", class_="quiet") if one.status == "trial"
-                   else ""),
+            joined(
+                parts.link(one.name, "agencies", key),
+                tag("div", "on trial", class_="quiet") if one.status == "trial" else "",
+            ),
             told,
-            f"{sum(each.delivery.undelivered for each in own):,}",
+            f"{sum(stands.delivery.undelivered for stands in own):,}",
             f"{len(one.hears)}",
             f"{len(one.says)}",
             f"{waiting.get(key, 0):,}",
-        )  # fmt: skip
+        )
         found.append((order.index(state) if state else len(order), one.name, Row(cells)))
-    heads = ("Agency", "State", Head("Not told yet", number=True), Head("Hears", number=True),
-             Head("Says", number=True), Head("In quarantine", number=True))  # fmt: skip
-    return parts.table("Agencies, the worst first", heads, [row for *_, row in sorted(found, key=lambda one: one[:2])],
-                       "there is none")  # fmt: skip
+    heads = (
+        "Agency",
+        "State",
+        Head("Not told yet", number=True),
+        Head("Hears", number=True),
+        Head("Says", number=True),
+        Head("In quarantine", number=True),
+    )
+    return parts.table(
+        "Agencies, the worst first", heads, [row for *_, row in sorted(found, key=lambda one: one[:2])], "there is none"
+    )
 
 
 def _nothing(one: Agency) -> Markup:
-    return tag("span", "on trial: nothing is sent" if one.status == "trial" else "hears nothing" if not one.hears
-               else "not seen yet", class_="quiet")  # fmt: skip
+    return tag(
+        "span",
+        "on trial: nothing is sent" if one.status == "trial" else "hears nothing" if not one.hears else "not seen yet",
+        class_="quiet",
+    )
 
 
 def page(catalog: Catalog, looking: Looking, one: Agency, now: datetime, *, own: bool = False) -> Iterator[Markup]:
     """What stands on the page of *one*; on its *own* page nothing leads elsewhere."""
     picture, policy = looking.picture(), catalog.policies.get(one.key)
     if one.status == "trial":
-        yield tag("p", parts.shape("unknown"), " On trial: it is tested with invented people, and sent nothing.",
-                  class_="panel unknown")  # fmt: skip
+        yield tag(
+            "p",
+            parts.shape("unknown"),
+            " On trial: it is tested with invented people, and sent nothing.",
+            class_="panel unknown",
+        )
     troubles = [t for t in telling.troubles(catalog, picture, now) if t.agency == one.key]
     yield tag("div", overview.troubles(catalog, troubles, now), frame.faults(picture), id="troubles", data_live="")
     agreement = policy and f"{policy.agreement}, until {plain.day(policy.expires.isoformat())} at most"
@@ -88,8 +105,13 @@ def page(catalog: Catalog, looking: Looking, one: Agency, now: datetime, *, own:
     for stream in one.hears:
         yield from _hears(catalog, looking, one, stream, policy, now, own=own)
     if one.says:
-        yield parts.section("says", "What it says", says(catalog, picture, one, now, own=own),
-                            *_quarantine(picture, one.key, now, own=own), live=True)  # fmt: skip
+        yield parts.section(
+            "says",
+            "What it says",
+            says(catalog, picture, one, now, own=own),
+            *_quarantine(picture, one.key, now, own=own),
+            live=True,
+        )
 
 
 def _hears(
@@ -99,13 +121,19 @@ def _hears(
     grant = policy.hears.get(stream) if policy is not None else None
     inside: list[Markup] = []
     if found:
-        inside += [delivered(found[0], now), plot(looking.history(one.key, stream), telling.agreed(found[0]), found[0].within)]
+        inside += [
+            delivered(found[0], now),
+            plot(looking.history(one.key, stream), telling.agreed(found[0]), found[0].within),
+        ]
     else:
         inside.append(tag("p", "Nothing is known of its delivery yet.", class_="none"))
     live = tag("div", *inside, id=f"{stream}-now", data_live="")
     title = words.titled(stream)
-    terms = ground_of(catalog, one.key, stream, policy, grant, own=own) if policy is not None and grant is not None else (
-        tag("p", parts.shape("trouble"), " No policy grants it: nothing of it is sent.", class_="panel trouble"))
+    terms = (
+        ground_of(catalog, one.key, stream, policy, grant, own=own)
+        if policy is not None and grant is not None
+        else (tag("p", parts.shape("trouble"), " No policy grants it: nothing of it is sent.", class_="panel trouble"))
+    )
     yield parts.section(stream, title, live, terms, level="h3")
 
 
@@ -130,8 +158,11 @@ def ground_of(catalog: Catalog, agency: str, stream: str, policy: Policy, grant:
     facts = {fact.name: fact for fact in catalog.streams[stream].facts()}
     many = words.counted(len(grant.fields) + len(grant.coarse), "field")
     coarse = f", {len(grant.coarse)} of them coarsened" if grant.coarse else ""
-    fields = joined(many, coarse, ": ", parts.link("see which", "policies", "agencies", agency + "#" + stream)) if not own \
-        else joined(many, coarse)  # fmt: skip
+    fields = (
+        joined(many, coarse, ": ", parts.link("see which", "policies", "agencies", agency + "#" + stream))
+        if not own
+        else joined(many, coarse)
+    )
     return parts.facts(
         ("Why", grant.because),
         ("When", plain.GATES[grant.gate]),
@@ -141,7 +172,7 @@ def ground_of(catalog: Catalog, agency: str, stream: str, policy: Policy, grant:
         ("What exactly", fields),
         ("Until", f"{plain.day(policy.expires.isoformat())}, under {policy.agreement}"),
         ("Kept by the hub", f"for {grant.kept}"),
-    )  # fmt: skip
+    )
 
 
 def says(catalog: Catalog, picture: Picture, one: Agency, now: datetime, *, own: bool = False) -> Markup:
@@ -152,9 +183,16 @@ def says(catalog: Catalog, picture: Picture, one: Agency, now: datetime, *, own:
         last = max((rate.last for rate in seen if rate.last is not None), default=None)
         into = [tag("div", words.named(s) if own else parts.link(words.named(s), "streams", s)) for s in line.into]
         rows.append(
-            Row((words.named(name), f"{line.format} by {line.by}", joined(*into),
-                 words.rate(sum(rate.a_minute for rate in seen)) if seen else "–", parts.time(last, now, "not known")))
-        )  # fmt: skip
+            Row(
+                (
+                    words.named(name),
+                    f"{line.format} by {line.by}",
+                    joined(*into),
+                    words.rate(sum(rate.a_minute for rate in seen)) if seen else "—",
+                    parts.time(last, now, "not known"),
+                )
+            )
+        )
     heads = ("Line", "comes as", "becomes", Head("a minute", number=True), "Last heard")
     return parts.table("What it says, line by line", heads, rows, "nothing")
 
@@ -162,9 +200,16 @@ def says(catalog: Catalog, picture: Picture, one: Agency, now: datetime, *, own:
 def _quarantine(picture: Picture, agency: str, now: datetime, *, own: bool) -> Iterator[Markup]:
     found = [one for one in picture.quarantined if one.agency == agency]
     rows = [
-        Row((one.code if own else parts.link(one.code, "quarantine?" + urlencode({"agency": agency, "code": one.code})), f"{one.count:,}",
-             words.age(one.oldest, now)))
+        Row(
+            (
+                one.code
+                if own
+                else parts.link(one.code, "quarantine?" + urlencode({"agency": agency, "code": one.code})),
+                f"{one.count:,}",
+                words.age(one.oldest, now),
+            )
+        )
         for one in sorted(found, key=lambda one: one.oldest)
-    ]  # fmt: skip
+    ]
     heads = ("Code", Head("Items", number=True), "Oldest")
     yield parts.table("Of that in quarantine", heads, rows, "nothing", "narrow")

@@ -52,8 +52,13 @@ def because(place: str, value: str = "", fault: NotAnswered | None = None) -> Ma
 def summary(place: str, say: str) -> Markup:
     """At the head of a page: what is wrong with what was sent, with the way to it."""
     heading = tag("h2", parts.shape("trouble"), " Nothing was done yet")
-    return tag("div", heading, tag("p", tag("a", say[:1].upper() + say[1:], href=f"#{place}")), class_="panel trouble",
-               role="alert")  # fmt: skip
+    return tag(
+        "div",
+        heading,
+        tag("p", tag("a", say[:1].upper() + say[1:], href=f"#{place}")),
+        class_="panel trouble",
+        role="alert",
+    )
 
 
 async def waited(call: Callable[[], Found]) -> Found:

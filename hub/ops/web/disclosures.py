@@ -34,8 +34,9 @@ async def search(request: web.Request) -> web.StreamResponse:
     stands, said = ground(request), await asked.answers(request)
     inquiries = stands.inquiries
     if inquiries is None:
-        return await frame.told(request, 503, "Nothing can be looked for here", "That needs Kafka: see the settings of "
-                                "hub ops.", here=HERE)  # fmt: skip
+        return await frame.told(
+            request, 503, "Nothing can be looked for here", "That needs Kafka: see the settings of hub ops.", here=HERE
+        )
     try:
         name = named(said.get("subject", ""))
         reason = asked.why(await stands.door.who(request), said.get("because", ""))
@@ -59,30 +60,56 @@ def form(csrf: str, said: Mapping[str, str], fault: NotAnswered | None = None) -
     """What is asked."""
     if fault is not None:
         yield asked.summary("subject" if fault.option == "subject" else "because", fault.say)
-    yield tag("p", "Every decision about one child’s events: who heard of each, who did not, and why. Receipts hold ids "
-                   "and rules, and nothing of what was said.", class_="lead")  # fmt: skip
+    yield tag(
+        "p",
+        "Every decision about one child's events: who heard of each, who did not, and why. Receipts hold ids "
+        "and rules, and nothing of what was said.",
+        class_="lead",
+    )
     wrong = fault.say if fault is not None and fault.option == "subject" else ""
     yield parts.form(
-        HERE, csrf,
-        parts.text("subject", "Pseudonym of the child, or the id of an event or message",
-                   "32 characters, 0 to 9 and a to f. Never an NHS number or a name.", "subject",
-                   value=said.get("subject", ""), fault=wrong[:1].upper() + wrong[1:], letters=64),
+        HERE,
+        csrf,
+        parts.text(
+            "subject",
+            "Pseudonym of the child, or the id of an event or message",
+            "32 characters, 0 to 9 and a to f. Never an NHS number or a name.",
+            "subject",
+            value=said.get("subject", ""),
+            fault=wrong[:1].upper() + wrong[1:],
+            letters=64,
+        ),
         asked.because("because", said.get("because", ""), fault if fault and fault.option != "subject" else None),
         button="Look for it",
-    )  # fmt: skip
-    yield tag("p", "A child is found by pseudonym as long as its events lie on their topics, a week for most; a receipt is "
-                   "kept for seven years, and found by its event’s id.", class_="hint")  # fmt: skip
+    )
+    yield tag(
+        "p",
+        "A child is found by pseudonym as long as its events lie on their topics, a week for most; a receipt is "
+        "kept for seven years, and found by its event's id.",
+        class_="hint",
+    )
 
 
 def page(catalog: Catalog, answer: Answer, now: datetime) -> Iterator[Markup]:
     """What was found."""
     number = words.counted(len(answer.receipts), "decision")
     events = f", {words.counted(answer.events, 'event')} under it" if answer.events else ""
-    yield tag("p", "Looked for ", tag("code", answer.name), f"{events}: {number}. That you asked is on record.",
-              class_="lead", role="status")  # fmt: skip
+    yield tag(
+        "p",
+        "Looked for ",
+        tag("code", answer.name),
+        f"{events}: {number}. That you asked is on record.",
+        class_="lead",
+        role="status",
+    )
     if answer.unread:
-        yield tag("p", parts.shape("unknown"), f" {words.counted(answer.unread, 'page')} of receipts cannot be read by "
-                  "today’s schemas: there may be more.", class_="panel unknown")  # fmt: skip
+        yield tag(
+            "p",
+            parts.shape("unknown"),
+            f" {words.counted(answer.unread, 'page')} of receipts cannot be read by "
+            "today's schemas: there may be more.",
+            class_="panel unknown",
+        )
     if not answer.receipts:
         yield tag("p", "Nothing was decided about it, or its events are gone from their topics.", class_="none")
     else:
@@ -109,9 +136,11 @@ def _receipt(catalog: Catalog, one: Receipt, answer: Answer, now: datetime) -> M
     state = parts.state("ok", "heard") if heard else parts.state("unknown", "did not hear")
     at = datetime.fromisoformat(one.at)
     review = answer.reviews.get((one.event, one.agency))
-    reviewed = "" if outcome.relied != "override" else (
-        f"found {review.finding} by {review.by}, {review.at[:10]}" if review else "not reviewed yet"
-    )  # fmt: skip
+    reviewed = (
+        ""
+        if outcome.relied != "override"
+        else (f"found {review.finding} by {review.by}, {review.at[:10]}" if review else "not reviewed yet")
+    )
     fields = [Row((tag("code", path), verdict, _field(verdict, rule))) for path, verdict, rule in outcome.fields]
     known = len(one.standing)
     return tag(
@@ -121,7 +150,10 @@ def _receipt(catalog: Catalog, one: Receipt, answer: Answer, now: datetime) -> M
             ("Verdict", joined(state, " about nobody: a canary" if one.synthetic else "")),
             ("Because", f"{why(catalog, one)} (rule {one.rule})" if one.rule else ""),
             ("When", parts.time(at, now)),
-            ("Ground", f"gate {outcome.gate}{f', relied on {outcome.relied}' if outcome.relied else ''}; {outcome.basis}"),
+            (
+                "Ground",
+                f"gate {outcome.gate}{f', relied on {outcome.relied}' if outcome.relied else ''}; {outcome.basis}",
+            ),
             ("Privacy notice", f"section “{outcome.notice}”"),
             ("Policy", joined(tag("code", outcome.policy), f" under {outcome.agreement}")),
             ("Known of the child", f"{words.counted(known, 'statement')}" if known else "nothing"),
@@ -129,10 +161,12 @@ def _receipt(catalog: Catalog, one: Receipt, answer: Answer, now: datetime) -> M
             ("Event", tag("code", f"{one.event}/{one.agency}")),
             ("Message", tag("code", one.message) if one.message else ""),
         ),
-        parts.more(f"Fields: {counted(outcome.fields)}",
-                   parts.table("Field by field", ("Field", "Verdict", "That is"), fields, "none")),
+        parts.more(
+            f"Fields: {counted(outcome.fields)}",
+            parts.table("Field by field", ("Field", "Verdict", "That is"), fields, "none"),
+        ),
         class_="receipt",
-    )  # fmt: skip
+    )
 
 
 def _field(verdict: str, rule: str) -> str:

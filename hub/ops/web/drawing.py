@@ -26,8 +26,10 @@ MARKS: Final[Mapping[str, str]] = {
     "unknown": "M-7-7H7V7H-7z",
 }
 CUTS: Final[Mapping[str, str]] = {
-    "trouble": "M-3-3 3 3M3-3-3 3", "warning": "M0-3.5V1.2M0 3.6v.5", "unknown": "M-3.5 0h7",
-}  # fmt: skip
+    "trouble": "M-3-3 3 3M3-3-3 3",
+    "warning": "M0-3.5V1.2M0 3.6v.5",
+    "unknown": "M-3.5 0h7",
+}
 
 
 def thickness(a_minute: float | None) -> float:
@@ -52,11 +54,13 @@ def drawn(found: Flow, label: Callable[[str], str]) -> Markup:
         *(_band(one, MIDDLE[1], streams[one.start], RIGHT[0], hears[one.end]) for one in _calm_first(found.out)),
         "</g>",
         *(_node(label(name), LEFT, y, f"/agencies/{name}" if " " not in name else "") for name, y in says.items()),
-        *(_node(words.named(name), MIDDLE, y, f"/streams/{name}", found.looks.get(name, ""))
-          for name, y in streams.items()),
+        *(
+            _node(words.named(name), MIDDLE, y, f"/streams/{name}", found.looks.get(name, ""))
+            for name, y in streams.items()
+        ),
         *(_node(label(name), RIGHT, y, f"/agencies/{name}", *_worst(found.out, name)) for name, y in hears.items()),
         "</svg>",
-    ]  # fmt: skip
+    ]
     return Markup("".join(parts))
 
 
@@ -96,14 +100,16 @@ def _node(label: str, column: tuple[int, int], y: float, href: str, look: str = 
     said = label if len(label) <= room else f"{label[: room - 1].rstrip()}…"
     count = f'<text class="waits" x="{right - 10}" y="{y + 4.5:.1f}">{escape(waits)}</text>' if waits else ""
     leads = f' data-href="{escape(href)}"' if href else ""
-    return "".join((
-        f'<g class="node {look}"{leads}><title>{escape(label)}</title>',
-        f'<rect x="{left}" y="{y - 12:.1f}" width="{right - left}" height="24" rx="3"/>',
-        f'<text x="{left + 10 + (20 if look else 0)}" y="{y + 4.5:.1f}">{escape(said)}</text>',
-        count,
-        "".join(_mark(look, left + 16, y)) if look else "",
-        "</g>",
-    ))  # fmt: skip
+    return "".join(
+        (
+            f'<g class="node {look}"{leads}><title>{escape(label)}</title>',
+            f'<rect x="{left}" y="{y - 12:.1f}" width="{right - left}" height="24" rx="3"/>',
+            f'<text x="{left + 10 + (20 if look else 0)}" y="{y + 4.5:.1f}">{escape(said)}</text>',
+            count,
+            "".join(_mark(look, left + 16, y)) if look else "",
+            "</g>",
+        )
+    )
 
 
 def _mark(look: str, x: float, y: float) -> Iterator[str]:

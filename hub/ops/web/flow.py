@@ -59,19 +59,30 @@ def flow(catalog: Catalog, picture: Picture, now: datetime) -> Flow:
         (agency.key, stream) for agency in catalog.agencies.values() for s in agency.says.values() for stream in s.into
     )
     ways |= dict.fromkeys((WATCH + one.name, one.emits) for one in catalog.watches.values())
-    deliveries = {(one.delivery.agency, one.delivery.stream): one for one in telling.standings(picture.deliveries, now)}
+    deliveries = {
+        (each.delivery.agency, each.delivery.stream): each for each in telling.standings(picture.deliveries, now)
+    }
     grants = [(agency, stream) for agency, policy in catalog.policies.items() for stream in policy.hears]
     into = [
         Band(start=who, end=stream, stream=stream, a_minute=said.get((who, stream)))
-        for who, stream in ways if stream in catalog.streams
-    ]  # fmt: skip
+        for who, stream in ways
+        if stream in catalog.streams
+    ]
     out = []
     for agency, stream in dict.fromkeys((*grants, *deliveries)):
-        one = deliveries.get((agency, stream))
-        look = telling.STATES[one.state].look if one is not None else ""
-        waits = f"{one.delivery.undelivered:,}" if one is not None and one.delivery.undelivered else ""
-        out.append(Band(start=stream, end=agency, stream=stream, a_minute=heard.get((agency, stream)), waits=waits,
-                        look="" if look == "ok" else look))  # fmt: skip
+        stands = deliveries.get((agency, stream))
+        look = telling.STATES[stands.state].look if stands is not None else ""
+        waits = f"{stands.delivery.undelivered:,}" if stands is not None and stands.delivery.undelivered else ""
+        out.append(
+            Band(
+                start=stream,
+                end=agency,
+                stream=stream,
+                a_minute=heard.get((agency, stream)),
+                waits=waits,
+                look="" if look == "ok" else look,
+            )
+        )
     looks: dict[str, str] = {}
     for group in sorted(picture.groups, key=lambda one: list(words.CONDITIONS).index(one.condition), reverse=True):
         if group.reader in ("relay", "watch") and words.CONDITIONS[group.condition].look in ("trouble", "warning"):
@@ -80,15 +91,16 @@ def flow(catalog: Catalog, picture: Picture, now: datetime) -> Flow:
 
 
 def _ordered(into: Sequence[Band], out: Sequence[Band], looks: Mapping[str, str]) -> Flow:
-    """Each column by where its neighbours stand on the average, from the right, where what matters most is, and back."""
+    """Each column by where its neighbours stand on the average, from the right, where what waits is, and back."""
     streams = list(dict.fromkeys(one.stream for one in (*out, *into)))
     hears = list(dict.fromkeys(one.end for one in out))
     for _ in range(4):
         hears = _by_neighbours(hears, streams, [(one.end, one.start) for one in out])
         streams = _by_neighbours(streams, hears, [(one.start, one.end) for one in out])
     says = _by_neighbours(list(dict.fromkeys(one.start for one in into)), streams, [(o.start, o.end) for o in into])
-    return Flow(says=tuple(says), streams=tuple(streams), hears=tuple(hears), into=tuple(into), out=tuple(out),
-                looks=looks)  # fmt: skip
+    return Flow(
+        says=tuple(says), streams=tuple(streams), hears=tuple(hears), into=tuple(into), out=tuple(out), looks=looks
+    )
 
 
 def _by_neighbours(names: Sequence[str], others: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -139,7 +151,7 @@ def _several(names: Iterator[str]) -> str:
 
 def _rate(bands: Sequence[Band]) -> str:
     seen = [one.a_minute for one in bands if one.a_minute is not None]
-    return words.rate(sum(seen)) if seen else "–"
+    return words.rate(sum(seen)) if seen else "—"
 
 
 def _hearer(catalog: Catalog, one: Band) -> Markup:

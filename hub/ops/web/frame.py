@@ -100,4 +100,6 @@ def faults(picture: Picture) -> Markup:
     if not picture.faults:
         return Markup()
     said = [joined(tag("b", words.titled(what)), f": {why}") for what, why in sorted(picture.faults.items())]
-    return tag("div", tag("h2", parts.shape("unknown"), " Not all could be looked at"), listed(said), class_="panel unknown")
+    return tag(
+        "div", tag("h2", parts.shape("unknown"), " Not all could be looked at"), listed(said), class_="panel unknown"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+
 from aiohttp import web
 
 from hub.approvals import different
@@ -73,7 +74,7 @@ def _second(first: str, second: str, because: str) -> str:
     try:
         name, _ = reason(second, because)
     except NotAnswered as fault:
-        raise NotAnswered("a corrected copy speaks in an agency’s name: name who agreed to it", "second") from fault
+        raise NotAnswered("a corrected copy speaks in an agency's name: name who agreed to it", "second") from fault
     if not different(first, name):
         raise NotAnswered("somebody else than you must have agreed to the correction", "second")
     return name
@@ -89,8 +90,13 @@ async def _page(
     try:
         (entry,) = await asked.waited(lambda: works.entries(Wanted(ids=(name,))))
     except NotDone:
-        return await frame.told(request, 404, "There is no such item", "It may be gone with its topic’s retention. See the "
-                                "list for those there are.", here=HERE)  # fmt: skip
+        return await frame.told(
+            request,
+            404,
+            "There is no such item",
+            "It may be gone with its topic's retention. See the list for those there are.",
+            here=HERE,
+        )
     except HubError as error:
         return await frame.told(request, 503, "Quarantine cannot be looked at", f"{error}.", here=HERE)
     inside = page(stands, works, entry, said, stands.door.csrf(request), fault, deed)
@@ -99,11 +105,16 @@ async def _page(
 
 
 def page(
-    stands: Ground, works: Quarantine, entry: Entry, said: Mapping[str, str], csrf: str, fault: NotAnswered | None,
+    stands: Ground,
+    works: Quarantine,
+    entry: Entry,
+    said: Mapping[str, str],
+    csrf: str,
+    fault: NotAnswered | None,
     deed: str,
-) -> Iterator[Markup]:  # fmt: skip
+) -> Iterator[Markup]:
     """What stands on the page of one item."""
-    one, now = entry.item, stands.clock()
+    one = entry.item
     until = works.keeps_until(one)
     yield tag("p", parts.link("All that waits", "quarantine"))
     if fault is not None:
@@ -128,62 +139,118 @@ def page(
         return asked.because(f"{which}-because", said.get("because", "") if mine else "", wrong)
 
     yield parts.section(
-        "show", "Look at what was sent",
+        "show",
+        "Look at what was sent",
         tag("p", "It may say everything about a child. That you looked, and why, is on record before you see it."),
-        parts.form(f"{action}/show", csrf, tag("fieldset", tag("legend", "How"),
-                   parts.box("as", "page", "On this page", "as-page", kind="radio", chosen=True),
-                   parts.box("as", "file", "As a file, to be mended; delete it when you are done", "as-file", kind="radio")),
-                   typed("show"), button="Look at it", class_="second"),
-    )  # fmt: skip
+        parts.form(
+            f"{action}/show",
+            csrf,
+            tag(
+                "fieldset",
+                tag("legend", "How"),
+                parts.box("as", "page", "On this page", "as-page", kind="radio", chosen=True),
+                parts.box(
+                    "as", "file", "As a file, to be mended; delete it when you are done", "as-file", kind="radio"
+                ),
+            ),
+            typed("show"),
+            button="Look at it",
+            class_="second",
+        ),
+    )
     wrong = fault.say if fault is not None and fault.option == "second" else ""
     yield parts.section(
-        "replay", "Take it in again",
-        tag("p", "It is read by today’s code, and decided by today’s policies, under the ids of the day it came; never "
-                 "twice."),
-        parts.form(
-            f"{action}/replay", csrf,
-            tag("fieldset", tag("legend", "What is to be done"),
-                parts.box("deed", "try", "Say what would come of it, and do nothing", "deed-try", kind="radio", chosen=True),
-                parts.box("deed", "replay", "Take it in", "deed-replay", kind="radio")),
-            even_so(said if deed == "replay" else {}),
-            parts.more("Take in a corrected copy instead", *_correction(said if deed == "replay" else {}, wrong),
-                       place="correction", **({"open": ""} if wrong else {})),
-            typed("replay"), button="Go on", enctype="multipart/form-data",
+        "replay",
+        "Take it in again",
+        tag(
+            "p",
+            "It is read by today's code, and decided by today's policies, under the ids of the day it came; never "
+            "twice.",
         ),
-    )  # fmt: skip
+        parts.form(
+            f"{action}/replay",
+            csrf,
+            tag(
+                "fieldset",
+                tag("legend", "What is to be done"),
+                parts.box(
+                    "deed", "try", "Say what would come of it, and do nothing", "deed-try", kind="radio", chosen=True
+                ),
+                parts.box("deed", "replay", "Take it in", "deed-replay", kind="radio"),
+            ),
+            even_so(said if deed == "replay" else {}),
+            parts.more(
+                "Take in a corrected copy instead",
+                *_correction(said if deed == "replay" else {}, wrong),
+                place="correction",
+                **({"open": ""} if wrong else {}),
+            ),
+            typed("replay"),
+            button="Go on",
+            enctype="multipart/form-data",
+        ),
+    )
     yield parts.section(
-        "discard", "Discard it",
-        tag("p", "Nothing is to come of it: from then on it is shown to nobody. Its sealed bytes go with the topic, by "
-                 f"{words.exact(until)}."),
+        "discard",
+        "Discard it",
+        tag(
+            "p",
+            "Nothing is to come of it: from then on it is shown to nobody. Its sealed bytes go with the topic, by "
+            f"{words.exact(until)}.",
+        ),
         parts.form(f"{action}/discard", csrf, typed("discard"), button="Discard it", class_="warning"),
-    )  # fmt: skip
+    )
 
 
 def _correction(said: Mapping[str, str], wrong: str) -> Iterator[Markup]:
     file = tag("input", type="file", name="corrected", id="corrected", aria_describedby="corrected-hint")
-    yield tag("div", tag("label", "The corrected copy", for_="corrected"),
-              tag("p", "Only where it is certain what its sender meant.", id="corrected-hint", class_="hint"),
-              file, class_="field")  # fmt: skip
-    yield parts.text("second", "Who else agreed to the correction", "First and last name; somebody else than you.",
-                     "replay-second", value=said.get("second", ""), fault=wrong[:1].upper() + wrong[1:], letters=120)  # fmt: skip
+    yield tag(
+        "div",
+        tag("label", "The corrected copy", for_="corrected"),
+        tag("p", "Only where it is certain what its sender meant.", id="corrected-hint", class_="hint"),
+        file,
+        class_="field",
+    )
+    yield parts.text(
+        "second",
+        "Who else agreed to the correction",
+        "First and last name; somebody else than you.",
+        "replay-second",
+        value=said.get("second", ""),
+        fault=wrong[:1].upper() + wrong[1:],
+        letters=120,
+    )
 
 
 def _opened(sheet: Sheet, name: str) -> Iterator[Markup]:
     """What was sent, with the lines numbered, and the one with the fault marked."""
-    yield tag("p", parts.shape("warning"), " That you looked is on record. This page is kept by no browser; do not print "
-              "it without need.", class_="panel warning")  # fmt: skip
-    yield parts.facts(*((said.capitalize(), value) for said, value in sheet.facts),
-                      *((("At the place of the fault", tag("code", sheet.there)),) if sheet.there else ()))  # fmt: skip
+    yield tag(
+        "p",
+        parts.shape("warning"),
+        " That you looked is on record. This page is kept by no browser; do not print it without need.",
+        class_="panel warning",
+    )
+    yield parts.facts(
+        *((said.capitalize(), value) for said, value in sheet.facts),
+        *((("At the place of the fault", tag("code", sheet.there)),) if sheet.there else ()),
+    )
     if sheet.binary:
         yield tag("p", "It is an event as it lies on its topic, and binary: take it as a file.", class_="none")
     if sheet.lines:
         rows = [
-            tag("li", *((tag("span", "The fault is in this line: ", class_="aloud"),) if line.pointed else ()), line.text,
-                value=str(line.number), **({"class_": "pointed"} if line.pointed else {}))
+            tag(
+                "li",
+                *((tag("span", "The fault is in this line: ", class_="aloud"),) if line.pointed else ()),
+                line.text,
+                value=str(line.number),
+                **({"class_": "pointed"} if line.pointed else {}),
+            )
             for line in sheet.lines
-        ]  # fmt: skip
+        ]
         yield tag("h2", "What was sent", id="sent")
         yield tag("div", tag("ol", *rows), class_="sent", tabindex="0", role="region", aria_labelledby="sent")
     if sheet.cut:
-        yield tag("p", f"{words.counted(sheet.cut, 'character')} more: take it as a file to see all of it.", class_="hint")
+        yield tag(
+            "p", f"{words.counted(sheet.cut, 'character')} more: take it as a file to see all of it.", class_="hint"
+        )
     yield tag("p", tag("a", "Back to the item", href=f"{HERE}/{name}"))

@@ -24,8 +24,9 @@ async def overview(request: web.Request) -> web.StreamResponse:
     caller = await stands.door.who(request)
     if not caller.may("ops", "governance"):
         raise web.HTTPSeeOther(f"/agencies/{caller.agency}")
-    return await frame.page(request, SUMMARY, *parts_of(stands.catalog, stands.looking.picture(), stands.clock()),
-                            here="/")  # fmt: skip
+    return await frame.page(
+        request, SUMMARY, *parts_of(stands.catalog, stands.looking.picture(), stands.clock()), here="/"
+    )
 
 
 def parts_of(catalog: Catalog, picture: Picture, now: datetime) -> Iterator[Markup]:
@@ -35,11 +36,16 @@ def parts_of(catalog: Catalog, picture: Picture, now: datetime) -> Iterator[Mark
     yield tag("div", troubles(catalog, found, now), frame.faults(picture), id="troubles", data_live="")
     yield parts.section("told", "Who is told what, and how fast", *told_of(catalog, standings, now), live=True)
     yield parts.section(
-        "flow", "What flows",
-        tag("p", "From who says it, through its stream, to who hears it. The width of a line is records a minute.",
-            class_="hint"),
-        *flow.shown(catalog, picture, now), live=True,
-    )  # fmt: skip
+        "flow",
+        "What flows",
+        tag(
+            "p",
+            "From who says it, through its stream, to who hears it. The width of a line is records a minute.",
+            class_="hint",
+        ),
+        *flow.shown(catalog, picture, now),
+        live=True,
+    )
     yield parts.section("processes", "Processes", processes(picture, now), live=True)
     yield parts.section("groups", "Readers", *groups(catalog, picture, now), live=True)
 
@@ -99,7 +105,9 @@ def told_of(catalog: Catalog, standings: list[Standing], now: datetime) -> Itera
         yield parts.more(several, told(catalog, done, now, "Deliveries of which nothing waits"), place="all-told")
 
 
-def told(catalog: Catalog, standings: list[Standing], now: datetime, caption: str = "Deliveries, the worst first") -> Markup:
+def told(
+    catalog: Catalog, standings: list[Standing], now: datetime, caption: str = "Deliveries, the worst first"
+) -> Markup:
     """Each agency and stream with how long its oldest waits, the worst first."""
     rows = [
         Row(
@@ -117,8 +125,16 @@ def told(catalog: Catalog, standings: list[Standing], now: datetime, caption: st
         )
         for one in standings
     ]
-    heads = ("Who", "hears", "State", "Oldest waits", "Agreed", Head("Not told yet", number=True),
-             Head("Parked", number=True), "Last acknowledged")  # fmt: skip
+    heads = (
+        "Who",
+        "hears",
+        "State",
+        "Oldest waits",
+        "Agreed",
+        Head("Not told yet", number=True),
+        Head("Parked", number=True),
+        "Last acknowledged",
+    )
     return parts.table(caption, heads, rows, "nothing is delivered to anybody yet")
 
 
@@ -142,10 +158,15 @@ def meter(one: Standing) -> Markup:
 def processes(picture: Picture, now: datetime) -> Markup:
     """The hub's own processes."""
     rows = [
-        Row((one.name, parts.state("ok", "ready") if one.ready else parts.state("trouble", "not ready"),
-             parts.time(one.since, now, "never seen")))
+        Row(
+            (
+                one.name,
+                parts.state("ok", "ready") if one.ready else parts.state("trouble", "not ready"),
+                parts.time(one.since, now, "never seen"),
+            )
+        )
         for one in sorted(picture.processes, key=lambda one: (one.ready, one.name))
-    ]  # fmt: skip
+    ]
     return parts.table("The hub's own processes", ("Process", "State", "Since"), rows, "none was seen", "narrow")
 
 
@@ -155,10 +176,15 @@ def groups(catalog: Catalog, picture: Picture, now: datetime) -> Iterator[Markup
     found = sorted(picture.groups, key=lambda one: (order.index(one.condition), -one.lag, one.group, one.topic))
     bad = [one for one in found if one.condition != "ok"]
     good = [one for one in found if one.condition == "ok"]
-    yield group_table(catalog, "Readers that want a look", bad, now, "none: all are in order" if good else "none was seen")
+    yield group_table(
+        catalog, "Readers that want a look", bad, now, "none: all are in order" if good else "none was seen"
+    )
     if good:
-        yield parts.more(f"{words.counted(len(good), 'reader is', 'readers are')} in order",
-                         group_table(catalog, "Readers in order", good, now, ""), place="in-order")  # fmt: skip
+        yield parts.more(
+            f"{words.counted(len(good), 'reader is', 'readers are')} in order",
+            group_table(catalog, "Readers in order", good, now, ""),
+            place="in-order",
+        )
 
 
 def group_table(catalog: Catalog, caption: str, found: list[Group], now: datetime, none: str) -> Markup:
@@ -168,8 +194,11 @@ def group_table(catalog: Catalog, caption: str, found: list[Group], now: datetim
             (
                 one.group,
                 parts.link(one.topic, "streams", one.stream) if one.stream in catalog.streams else one.topic,
-                parts.state(words.CONDITIONS[one.condition].look, words.CONDITIONS[one.condition].word,
-                            words.CONDITIONS[one.condition].sentence),
+                parts.state(
+                    words.CONDITIONS[one.condition].look,
+                    words.CONDITIONS[one.condition].word,
+                    words.CONDITIONS[one.condition].sentence,
+                ),
                 f"{one.lag:,}",
                 words.age(one.waiting_since, now) if one.waiting_since else tag("span", "nothing", class_="quiet"),
                 str(one.members),
@@ -177,7 +206,14 @@ def group_table(catalog: Catalog, caption: str, found: list[Group], now: datetim
             )
         )
         for one in found
-    ]  # fmt: skip
-    heads = ("Group", "reads", "Condition", Head("Behind", number=True), "Oldest waits",
-             Head("Members", number=True), "Who it is")  # fmt: skip
+    ]
+    heads = (
+        "Group",
+        "reads",
+        "Condition",
+        Head("Behind", number=True),
+        "Oldest waits",
+        Head("Members", number=True),
+        "Who it is",
+    )
     return parts.table(caption, heads, rows, none)

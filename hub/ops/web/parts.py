@@ -102,8 +102,14 @@ def facts(*said: tuple[str, str]) -> Markup:
 def section(place: str, heading: str, *inside: str, live: bool = False, level: str = "h2") -> Markup:
     """A part of a page under its heading; a *live* one is kept up to date where the browser runs our script."""
     extra = {"data_live": ""} if live else {}
-    return tag("section", tag(level, heading, id=f"{place}-heading"), *inside, id=place,
-               aria_labelledby=f"{place}-heading", **extra)  # fmt: skip
+    return tag(
+        "section",
+        tag(level, heading, id=f"{place}-heading"),
+        *inside,
+        id=place,
+        aria_labelledby=f"{place}-heading",
+        **extra,
+    )
 
 
 def more(summary: str, *inside: str, place: str = "", **attributes: str) -> Markup:
@@ -124,26 +130,47 @@ def box(name: str, value: str, label: str, place: str, *, chosen: bool = False, 
     return tag("div", control, tag("label", label, for_=place), class_="choice")
 
 
-def text(name: str, label: str, hint: str, place: str, *, value: str = "", fault: str = "", long: bool = False,
-         letters: int = 0) -> Markup:  # fmt: skip
+def text(
+    name: str,
+    label: str,
+    hint: str,
+    place: str,
+    *,
+    value: str = "",
+    fault: str = "",
+    long: bool = False,
+    letters: int = 0,
+) -> Markup:
     """A field that is typed into, with its label, a hint, and what is wrong with what was typed."""
     told = f"{place}-hint" + (f" {place}-fault" if fault else "")
     extra = {"aria_invalid": "true"} if fault else {}
     common = {"id": place, "name": name, "aria_describedby": told, "autocomplete": "off", "spellcheck": "true", **extra}
     if letters:
         common["maxlength"] = str(letters)
-    if long:
-        control = tag("textarea", value, rows="3", **common)
-    else:
-        control = tag("input", type="text", value=value, **common)
+    area = tag("textarea", value, rows="3", **common)
+    control = area if long else tag("input", type="text", value=value, **common)
     wrong = tag("p", tag("b", "Mend this: "), fault, id=f"{place}-fault", class_="fault") if fault else Markup()
-    return tag("div", tag("label", label, for_=place), tag("p", hint, id=f"{place}-hint", class_="hint"), wrong, control,
-               class_="field bad" if fault else "field")  # fmt: skip
+    return tag(
+        "div",
+        tag("label", label, for_=place),
+        tag("p", hint, id=f"{place}-hint", class_="hint"),
+        wrong,
+        control,
+        class_="field bad" if fault else "field",
+    )
 
 
 def form(action: str, csrf: str, *inside: str, button: str, class_: str = "", **attributes: str) -> Markup:
     """A form that is posted: what it says stands in no address, and no browser keeps it."""
     token = hidden("csrf", csrf) if csrf else Markup()
     look = {"class_": class_} if class_ else {}
-    return tag("form", token, *inside, tag("button", button, type="submit", **look), method="post", action=action,
-               autocomplete="off", **attributes)  # fmt: skip
+    return tag(
+        "form",
+        token,
+        *inside,
+        tag("button", button, type="submit", **look),
+        method="post",
+        action=action,
+        autocomplete="off",
+        **attributes,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from html import escape
+from itertools import pairwise
 from typing import Final
 
 from hub.markup import Markup, tag
@@ -22,7 +23,7 @@ MOST_POINTS: Final = 320
 
 
 def plot(points: Sequence[Point], agreed: float | None, within: str = "") -> Markup:
-    """The plot, and under it the same in a sentence; *agreed* is in seconds, and *within* the agreement's words for it."""
+    """The plot, and under it the same in a sentence; *agreed* is in seconds, *within* the agreement's words."""
     if len(points) < 2:
         return tag("p", "Nothing was seen of it for long enough to be drawn.", class_="none")
     within = within or words.lasting(agreed or 0)
@@ -53,9 +54,8 @@ def plot(points: Sequence[Point], agreed: float | None, within: str = "") -> Mar
             f'<path class="deadline" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>',
             f'<text class="deadline-text" x="{WIDTH - RIGHT - 2}" y="{at - 5:.1f}">agreed: {escape(within)}</text>',
         ]
-    svg = (
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">{"".join(drawn)}</svg>'
-    )
+    size = f"0 0 {WIDTH} {HEIGHT}"
+    svg = f'<svg class="plot" viewBox="{size}" role="img" aria-label="{escape(said)}">{"".join(drawn)}</svg>'
     return tag("figure", Markup(svg), tag("figcaption", said))
 
 
@@ -66,7 +66,9 @@ def sentence(points: Sequence[Point], agreed: float | None, within: str) -> str:
     if worst.age < 1:
         return f"In the last {over} nothing waited."
     at = worst.at.astimezone(ENGLAND)
-    said = f"In the last {over} the longest wait was {words.lasting(worst.age)}, at {at:%H:%M} on {at:%a} {at.day} {at:%b}"
+    said = (
+        f"In the last {over} the longest wait was {words.lasting(worst.age)}, at {at:%H:%M} on {at:%a} {at.day} {at:%b}"
+    )
     if agreed is None:
         return f"{said}."
     many = _times(points, agreed)
@@ -119,6 +121,6 @@ def _over(
 ) -> list[str]:
     return [
         f"M{x(a.at):.1f} {y(a.age):.1f}L{x(b.at):.1f} {y(b.age):.1f}"
-        for a, b in zip(points, points[1:], strict=False)
+        for a, b in pairwise(points)
         if a.age > agreed and b.age > agreed
     ]

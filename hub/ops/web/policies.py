@@ -20,19 +20,27 @@ async def policies(request: web.Request) -> web.StreamResponse:
     """`/policies`: every stream that anybody hears."""
     catalog = ground(request).catalog
     return await frame.page(
-        request, "Who hears which field",
-        tag("p", "Of every stream each field, and how exactly each agency hears it by its policy. What is not named in "
-                 "a policy is not heard. Every cell can be linked to: its address is in its words.", class_="lead"),
-        _ways(catalog), *(part for stream in heard(catalog) for part in matrix(catalog, stream)), here="/policies",
-    )  # fmt: skip
+        request,
+        "Who hears which field",
+        tag(
+            "p",
+            "Of every stream each field, and how exactly each agency hears it by its policy. What is not named in "
+            "a policy is not heard. Every cell can be linked to: its address is in its words.",
+            class_="lead",
+        ),
+        _ways(catalog),
+        *(part for stream in heard(catalog) for part in matrix(catalog, stream)),
+        here="/policies",
+    )
 
 
 async def of_stream(request: web.Request) -> web.StreamResponse:
     """`/policies/streams/STREAM`: one stream."""
     catalog, name = ground(request).catalog, request.match_info["stream"]
     if name not in catalog.streams:
-        return await frame.told(request, 404, "There is no such stream", "See the whole matrix for those there are.",
-                                here="/policies")  # fmt: skip
+        return await frame.told(
+            request, 404, "There is no such stream", "See the whole matrix for those there are.", here="/policies"
+        )
     title = f"Who hears which field of {words.named(name)}"
     return await frame.page(request, title, _back(), *matrix(catalog, catalog.streams[name]), here="/policies")
 
@@ -41,8 +49,9 @@ async def of_agency(request: web.Request) -> web.StreamResponse:
     """`/policies/agencies/AGENCY`: what one agency hears."""
     catalog, key = ground(request).catalog, request.match_info["agency"]
     if key not in catalog.agencies:
-        return await frame.told(request, 404, "There is no such agency", "See the whole matrix for those there are.",
-                                here="/policies")  # fmt: skip
+        return await frame.told(
+            request, 404, "There is no such agency", "See the whole matrix for those there are.", here="/policies"
+        )
     own = [stream for stream in heard(catalog) if key in hearers(catalog, stream)]
     inside = [part for stream in own for part in matrix(catalog, stream, (key,))]
     none = [] if own else [tag("p", "It hears nothing.", class_="none")]
@@ -71,9 +80,12 @@ def _ways(catalog: Catalog) -> Markup:
         tag("h2", "Streams"),
         tag("ul", *(tag("li", tag("a", words.named(one.name), href=f"#{one.name}")) for one in heard(catalog))),
         tag("h2", "Agencies"),
-        tag("ul", *(tag("li", parts.link(telling.short(catalog, key), "policies", "agencies", key)) for key in agencies)),
-        aria_label="Streams and agencies", class_="ways",
-    )  # fmt: skip
+        tag(
+            "ul", *(tag("li", parts.link(telling.short(catalog, key), "policies", "agencies", key)) for key in agencies)
+        ),
+        aria_label="Streams and agencies",
+        class_="ways",
+    )
 
 
 def matrix(catalog: Catalog, stream: Stream, agencies: Sequence[str] = ()) -> Iterator[Markup]:
@@ -84,19 +96,38 @@ def matrix(catalog: Catalog, stream: Stream, agencies: Sequence[str] = ()) -> It
         fields = [fact for fact in fields if any(exactly(catalog, key, stream, fact) for key in agencies)]
     caption = tag("caption", f"{words.titled(stream.name)}: {words.counted(len(fields), 'field')}")
     head = tag(
-        "tr", tag("th", "Field", scope="col", role="columnheader"),
+        "tr",
+        tag("th", "Field", scope="col", role="columnheader"),
         tag("th", "What it can tell", scope="col", role="columnheader", class_="sort"),
-        *(tag("th", parts.link(telling.short(catalog, key), "policies", "agencies", key), scope="col",
-              role="columnheader") for key in hears),
+        *(
+            tag(
+                "th",
+                parts.link(telling.short(catalog, key), "policies", "agencies", key),
+                scope="col",
+                role="columnheader",
+            )
+            for key in hears
+        ),
         role="row",
-    )  # fmt: skip
+    )
     rows = [_row(catalog, stream, fact, hears) for fact in fields]
-    wide = tag("table", caption, tag("thead", head, role="rowgroup"), tag("tbody", *rows, role="rowgroup"), role="table",
-               class_="matrix folds")  # fmt: skip
+    wide = tag(
+        "table",
+        caption,
+        tag("thead", head, role="rowgroup"),
+        tag("tbody", *rows, role="rowgroup"),
+        role="table",
+        class_="matrix folds",
+    )
     grants = [_terms(catalog, stream, key) for key in hears]
-    yield tag("section", tag("h2", words.titled(stream.name), id=f"{stream.name}-heading"), *grants,
-              wide if hears else tag("p", "Nobody hears it.", class_="none"),
-              id=stream.name, aria_labelledby=f"{stream.name}-heading")  # fmt: skip
+    yield tag(
+        "section",
+        tag("h2", words.titled(stream.name), id=f"{stream.name}-heading"),
+        *grants,
+        wide if hears else tag("p", "Nobody hears it.", class_="none"),
+        id=stream.name,
+        aria_labelledby=f"{stream.name}-heading",
+    )
 
 
 def _terms(catalog: Catalog, stream: Stream, key: str) -> Markup:
@@ -104,8 +135,13 @@ def _terms(catalog: Catalog, stream: Stream, key: str) -> Markup:
     policy = catalog.policies[key]
     grant = policy.hears[stream.name]
     link = parts.link(telling.short(catalog, key), "agencies", key + "#" + stream.name)
-    return tag("p", link, f": by {grant.gate}, until {plain.day(policy.expires.isoformat())}. {grant.because}",
-               id=f"{stream.name}.{key}", class_="terms")  # fmt: skip
+    return tag(
+        "p",
+        link,
+        f": by {grant.gate}, until {plain.day(policy.expires.isoformat())}. {grant.because}",
+        id=f"{stream.name}.{key}",
+        class_="terms",
+    )
 
 
 def exactly(catalog: Catalog, key: str, stream: Stream, fact: Fact) -> str:
@@ -123,8 +159,14 @@ def _row(catalog: Catalog, stream: Stream, fact: Fact, hears: Sequence[str]) -> 
         here = tag("a", said or "not heard", href=f"#{place}")
         look = "full" if said == "in full" else "coarse" if said else "no"
         cells.append(tag("td", here, id=place, role="cell", class_=look, data_label=telling.short(catalog, key)))
-    named = tag("th", tag("code", fact.name), tag("span", plain.plain(fact.sentence), class_="quiet"), scope="row",
-                role="rowheader", id=f"{stream.name}..{fact.name}")  # fmt: skip
+    named = tag(
+        "th",
+        tag("code", fact.name),
+        tag("span", plain.plain(fact.sentence), class_="quiet"),
+        scope="row",
+        role="rowheader",
+        id=f"{stream.name}..{fact.name}",
+    )
     kind = fact.sensitivity.value if fact.sensitivity is not None else ""
     sort = tag("td", kind, role="cell", class_="sort", data_label="What it can tell")
     return tag("tr", named, sort, *cells, role="row")

@@ -25,7 +25,7 @@ MOST: Final = 200
 AGES: Final[Mapping[str, str]] = {"": "any age", "day": "more than a day old", "gone": "gone within a week"}
 DEEDS: Final[Mapping[str, str]] = {
     "try": "Say what would come of taking them in again, and do nothing",
-    "replay": "Take them in again, by today’s code and policies",
+    "replay": "Take them in again, by today's code and policies",
     "discard": "Discard them: nothing is to come of them, and nobody is shown them any more",
 }
 TITLE: Final = "What could not be read"
@@ -39,7 +39,11 @@ async def queue(request: web.Request) -> web.StreamResponse:
 async def deeds(request: web.Request) -> web.StreamResponse:
     """`POST /quarantine`: one deed on the items that were ticked."""
     stands = ground(request)
-    caller, said, items = await stands.door.who(request), await asked.answers(request), await asked.chosen(request, "item")
+    caller, said, items = (
+        await stands.door.who(request),
+        await asked.answers(request),
+        await asked.chosen(request, "item"),
+    )
     if not items or said.get("deed") not in DEEDS:
         fault = NotAnswered("tick the items that are meant, and choose what is to be done with them")
         return await _listed(request, said, fault, items)
@@ -47,9 +51,14 @@ async def deeds(request: web.Request) -> web.StreamResponse:
 
 
 async def done(
-    request: web.Request, caller: Caller, said: Mapping[str, str], items: Sequence[str], *,
-    corrected: bytes | None = None, second: str = "",
-) -> web.StreamResponse:  # fmt: skip
+    request: web.Request,
+    caller: Caller,
+    said: Mapping[str, str],
+    items: Sequence[str],
+    *,
+    corrected: bytes | None = None,
+    second: str = "",
+) -> web.StreamResponse:
     """Do what was *said* with *items*, and say what became of each."""
     quarantine = ground(request).quarantine
     if quarantine is None:
@@ -59,21 +68,39 @@ async def done(
         why = asked.why(caller, said.get("because", ""))
         if deed == "discard":
             gone = await asked.waited(lambda: quarantine.discard(wanted, why))
-            rows = [(e.item.id, e.item.by, "ok", f"discarded; its sealed bytes go by {quarantine.keeps_until(e.item):%Y-%m-%d}")
-                    for e in gone]  # fmt: skip
+            rows = [
+                (
+                    e.item.id,
+                    e.item.by,
+                    "ok",
+                    f"discarded; its sealed bytes go by {quarantine.keeps_until(e.item):%Y-%m-%d}",
+                )
+                for e in gone
+            ]
         else:
             found = await asked.waited(
-                lambda: quarantine.preview(wanted, even_so=even_so, corrected=corrected) if deed == "try" else
-                quarantine.replay(wanted, why, even_so=even_so, corrected=corrected, second=second)
-            )  # fmt: skip
+                lambda: (
+                    quarantine.preview(wanted, even_so=even_so, corrected=corrected)
+                    if deed == "try"
+                    else quarantine.replay(wanted, why, even_so=even_so, corrected=corrected, second=second)
+                )
+            )
             rows = [_became(one, dry=deed == "try") for one in found]
     except NotAnswered as fault:
         return await _listed(request, said, fault, items)
     except HubError as error:
-        return await frame.told(request, 409, "It was not done", f"{error}.", "What was done before that stays done: the "
-                                "list says which.", here=HERE)  # fmt: skip
+        return await frame.told(
+            request,
+            409,
+            "It was not done",
+            f"{error}.",
+            "What was done before that stays done: the list says which.",
+            here=HERE,
+        )
     title = "What would come of it: nothing was done" if deed == "try" else "What became of them"
-    return await frame.page(request, title, _outcome(rows), tag("p", parts.link("To the list", "quarantine")), here=HERE)
+    return await frame.page(
+        request, title, _outcome(rows), tag("p", parts.link("To the list", "quarantine")), here=HERE
+    )
 
 
 def _became(one: Done, *, dry: bool) -> tuple[str, str, str, str]:
@@ -103,28 +130,43 @@ async def _listed(
 
 async def none(request: web.Request) -> web.StreamResponse:
     """Where there is no quarantine to work on."""
-    return await frame.told(request, 503, "Quarantine cannot be worked on here",
-                            "That needs Kafka, the hub’s secret and the gateway’s store: see the settings of hub ops.",
-                            here=HERE)  # fmt: skip
+    return await frame.told(
+        request,
+        503,
+        "Quarantine cannot be worked on here",
+        "That needs Kafka, the hub's secret and the gateway's store: see the settings of hub ops.",
+        here=HERE,
+    )
 
 
 def page(
-    stands: Ground, quarantine: Quarantine, entries: Sequence[Entry], said: Mapping[str, str], csrf: str,
-    fault: NotAnswered | None, ticked: Sequence[str],
-) -> Iterator[Markup]:  # fmt: skip
+    stands: Ground,
+    quarantine: Quarantine,
+    entries: Sequence[Entry],
+    said: Mapping[str, str],
+    csrf: str,
+    fault: NotAnswered | None,
+    ticked: Sequence[str],
+) -> Iterator[Markup]:
     """What stands on the page."""
     now = stands.clock()
     found = _of_age(quarantine, entries, said.get("age", ""), now)
     if fault is not None:
         yield asked.summary("because" if fault.option == "because" else "deeds", fault.say)
     soon = [one for one in found if quarantine.keeps_until(one.item) - now < SOON]
-    lead = f"{words.counted(len(found), 'item waits', 'items wait')} for a person. Nothing of what was sent stands here."
+    lead = (
+        f"{words.counted(len(found), 'item waits', 'items wait')} for a person. Nothing of what was sent stands here."
+    )
     yield tag("p", lead, class_="lead")
     if soon:
         first = min(quarantine.keeps_until(one.item) for one in soon)
-        yield tag("p", parts.shape("warning"), f" {words.counted(len(soon), 'item')} will be gone within a week, the first "
-                  f"in {words.lasting((first - now).total_seconds())}: then the sender must send again.",
-                  class_="panel warning")  # fmt: skip
+        yield tag(
+            "p",
+            parts.shape("warning"),
+            f" {words.counted(len(soon), 'item')} will be gone within a week, the first "
+            f"in {words.lasting((first - now).total_seconds())}: then the sender must send again.",
+            class_="panel warning",
+        )
     yield _filter(stands, said)
     yield _kinds(found)
     if not found:
@@ -132,17 +174,42 @@ def page(
         return
     yield tag("h2", "Item by item, the oldest first")
     rows = [_row(quarantine, one, now, one.item.id in ticked) for one in found[:MOST]]
-    heads = ("Item", "Chosen", "From", "Code", "Place", "Waits for", Head("Times", number=True), "What its sender is to mend")
+    heads = (
+        "Item",
+        "Chosen",
+        "From",
+        "Code",
+        "Place",
+        "Waits for",
+        Head("Times", number=True),
+        "What its sender is to mend",
+    )
     over = len(found) - MOST
-    rest = tag("p", f"{words.counted(over, 'newer item')} more are not shown: choose an agency, or do these first.",
-               class_="hint") if over > 0 else Markup()  # fmt: skip
-    yield parts.form(HERE, csrf, parts.table("Open items", heads, rows, ""), rest, *_deeds(said, fault),
-                     button="Do this with the chosen items", id="deeds")  # fmt: skip
+    rest = (
+        tag(
+            "p",
+            f"{words.counted(over, 'newer item')} more are not shown: choose an agency, or do these first.",
+            class_="hint",
+        )
+        if over > 0
+        else Markup()
+    )
+    yield parts.form(
+        HERE,
+        csrf,
+        parts.table("Open items", heads, rows, ""),
+        rest,
+        *_deeds(said, fault),
+        button="Do this with the chosen items",
+        id="deeds",
+    )
 
 
 def _deeds(said: Mapping[str, str], fault: NotAnswered | None) -> Iterator[Markup]:
-    boxes = [parts.box("deed", name, label, f"deed-{name}", kind="radio", chosen=said.get("deed", "try") == name)
-             for name, label in DEEDS.items()]  # fmt: skip
+    boxes = [
+        parts.box("deed", name, label, f"deed-{name}", kind="radio", chosen=said.get("deed", "try") == name)
+        for name, label in DEEDS.items()
+    ]
     yield tag("fieldset", tag("legend", "What is to be done with the chosen items"), *boxes)
     yield even_so(said)
     yield asked.because("because", said.get("because", ""), fault if fault and fault.option != "" else None)
@@ -150,8 +217,13 @@ def _deeds(said: Mapping[str, str], fault: NotAnswered | None) -> Iterator[Marku
 
 def even_so(said: Mapping[str, str]) -> Markup:
     """The box for what would take the place of a newer word."""
-    return parts.box("even_so", "yes", "Take in even what a newer word on the same subject came after", "even-so",
-                     chosen=said.get("even_so") == "yes")  # fmt: skip
+    return parts.box(
+        "even_so",
+        "yes",
+        "Take in even what a newer word on the same subject came after",
+        "even-so",
+        chosen=said.get("even_so") == "yes",
+    )
 
 
 def _of_age(quarantine: Quarantine, entries: Sequence[Entry], age: str, now: datetime) -> list[Entry]:
@@ -164,21 +236,43 @@ def _of_age(quarantine: Quarantine, entries: Sequence[Entry], age: str, now: dat
 
 def _filter(stands: Ground, said: Mapping[str, str]) -> Markup:
     """Which of them are listed; it stands in the address, so that the list can be kept and passed on."""
-    names = [("", "everybody"), *((key, one.name) for key, one in sorted(stands.catalog.agencies.items()) if one.says),
-             ("relay", "the relay"), ("watches", "the watches")]  # fmt: skip
+    names = [
+        ("", "everybody"),
+        *((key, one.name) for key, one in sorted(stands.catalog.agencies.items()) if one.says),
+        ("relay", "the relay"),
+        ("watches", "the watches"),
+    ]
     return tag(
         "form",
         _select("agency", "From", names, said.get("agency", "")),
-        tag("div", tag("label", "Code", for_="code"), tag("input", type="text", name="code", id="code",
-            value=said.get("code", ""), placeholder="csv.*", autocomplete="off"), class_="field"),
+        tag(
+            "div",
+            tag("label", "Code", for_="code"),
+            tag(
+                "input",
+                type="text",
+                name="code",
+                id="code",
+                value=said.get("code", ""),
+                placeholder="csv.*",
+                autocomplete="off",
+            ),
+            class_="field",
+        ),
         _select("age", "Age", list(AGES.items()), said.get("age", "")),
         tag("button", "Show these", type="submit", class_="second"),
-        method="get", action=HERE, class_="filter", role="search", aria_label="Which items",
-    )  # fmt: skip
+        method="get",
+        action=HERE,
+        class_="filter",
+        role="search",
+        aria_label="Which items",
+    )
 
 
 def _select(name: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> Markup:
-    inside = [tag("option", said, value=value, **({"selected": ""} if value == chosen else {})) for value, said in options]
+    inside = [
+        tag("option", said, value=value, **({"selected": ""} if value == chosen else {})) for value, said in options
+    ]
     return tag("div", tag("label", label, for_=name), tag("select", *inside, name=name, id=name), class_="field")
 
 
@@ -203,8 +297,15 @@ def _row(quarantine: Quarantine, one: Entry, now: datetime, ticked: bool) -> Row
     tick = tag("input", type="checkbox", name="item", value=item.id, aria_label=f"Choose item {item.id[:8]}", **extra)
     waits = words.age(item.since, now)
     soon = quarantine.keeps_until(item) - now < SOON
-    return Row((
-        id_of(item.id), tick, item.by, item.code, item.place or "the whole of it",
-        joined(parts.shape("warning"), f" {waits}, soon gone") if soon else waits, str(one.times),
-        quarantine.mend(item) or "see the item",
-    ))  # fmt: skip
+    return Row(
+        (
+            id_of(item.id),
+            tick,
+            item.by,
+            item.code,
+            item.place or "the whole of it",
+            joined(parts.shape("warning"), f" {waits}, soon gone") if soon else waits,
+            str(one.times),
+            quarantine.mend(item) or "see the item",
+        )
+    )

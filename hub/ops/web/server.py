@@ -86,9 +86,15 @@ def _asset(name: str) -> Handler:
 
 
 async def serve(
-    app: web.Application, host: str, port: int, *, stop: asyncio.Event, ready: Callable[[int], None],
-    hang: Callable[[int], None] = lambda _port: None, tls: ssl.SSLContext | None = None,
-) -> None:  # fmt: skip
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[int], None],
+    hang: Callable[[int], None] = lambda _port: None,
+    tls: ssl.SSLContext | None = None,
+) -> None:
     """
     Serve *app* until *stop*.
 

@@ -29,8 +29,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
     stands = ground(request)
     known = stands.catalog.streams.get(request.match_info["stream"])
     if known is None:
-        return await frame.told(request, 404, "There is no such stream", "See the list of streams for those there are.",
-                                here="/streams")  # fmt: skip
+        return await frame.told(
+            request, 404, "There is no such stream", "See the list of streams for those there are.", here="/streams"
+        )
     inside = page(stands.catalog, stands.looking.picture(), known, stands.clock())
     return await frame.page(request, words.titled(known.name), *inside, here="/streams")
 
@@ -52,15 +53,22 @@ def table(catalog: Catalog, picture: Picture) -> Markup:
             str(sum(name in policy.hears for policy in catalog.policies.values())),
         )
         found.append((len(order) if worst is None else worst, name, Row(cells)))
-    heads = ("Stream", "Readers", "Lane", Head("said a minute", number=True), Head("Behind", number=True),
-             Head("Heard by", number=True))  # fmt: skip
-    return parts.table("Streams, the worst first", heads, [row for *_, row in sorted(found, key=lambda one: one[:2])],
-                       "there is none")  # fmt: skip
+    heads = (
+        "Stream",
+        "Readers",
+        "Lane",
+        Head("said a minute", number=True),
+        Head("Behind", number=True),
+        Head("Heard by", number=True),
+    )
+    return parts.table(
+        "Streams, the worst first", heads, [row for *_, row in sorted(found, key=lambda one: one[:2])], "there is none"
+    )
 
 
 def _rate(picture: Picture, stream: str) -> str:
     seen = [one.a_minute for one in picture.said if one.stream == stream]
-    return words.rate(sum(seen)) if seen else "–"
+    return words.rate(sum(seen)) if seen else "—"
 
 
 def page(catalog: Catalog, picture: Picture, one: Stream, now: datetime) -> Iterator[Markup]:
@@ -83,8 +91,12 @@ def page(catalog: Catalog, picture: Picture, one: Stream, now: datetime) -> Iter
     groups = [each for each in picture.groups if each.stream == one.name]
     order = list(words.CONDITIONS)
     groups.sort(key=lambda each: (order.index(each.condition), -each.lag, each.group))
-    yield parts.section("readers", "Readers", overview.group_table(catalog, "Groups, the worst first", groups, now,
-                        "none was seen"), live=True)  # fmt: skip
+    yield parts.section(
+        "readers",
+        "Readers",
+        overview.group_table(catalog, "Groups, the worst first", groups, now, "none was seen"),
+        live=True,
+    )
     readings = [each for each in picture.readings if each.stream == one.name]
     yield parts.section("partitions", "Partitions", *partitions(readings, now), live=True)
 
@@ -97,11 +109,22 @@ def said(catalog: Catalog, picture: Picture, one: Stream, now: datetime) -> Mark
             if one.name in each.into:
                 seen = [r for r in picture.said if (r.agency, r.line, r.stream) == (agency.key, line, one.name)]
                 last = max((r.last for r in seen if r.last is not None), default=None)
-                rate = words.rate(sum(r.a_minute for r in seen)) if seen else "–"
-                rows.append(Row((parts.link(telling.short(catalog, agency.key), "agencies", agency.key),
-                                 words.named(line), rate, parts.time(last, now, "not known"))))  # fmt: skip
-    rows += [Row((f"watch {each.name}", "what follows from other streams", "–", ""))
-             for each in catalog.watches.values() if each.emits == one.name]  # fmt: skip
+                rate = words.rate(sum(r.a_minute for r in seen)) if seen else "—"
+                rows.append(
+                    Row(
+                        (
+                            parts.link(telling.short(catalog, agency.key), "agencies", agency.key),
+                            words.named(line),
+                            rate,
+                            parts.time(last, now, "not known"),
+                        )
+                    )
+                )
+    rows += [
+        Row((f"watch {each.name}", "what follows from other streams", "—", ""))
+        for each in catalog.watches.values()
+        if each.emits == one.name
+    ]
     heads = ("Who", "Line", Head("a minute", number=True), "Last heard")
     return parts.table("Who says it", heads, rows, "nobody")
 
@@ -113,19 +136,37 @@ def partitions(readings: list[Reading], now: datetime) -> Iterator[Markup]:
     idle = [one for one in readings if not (one.lag or one.held or one.missed)]
     yield _readings("Partitions in which something waits", busy, now, "none" if idle else "none was seen")
     if idle:
-        yield parts.more(f"{words.counted(len(idle), 'partition')} in which nothing waits",
-                         _readings("Partitions in which nothing waits", idle, now, ""), place="idle")  # fmt: skip
+        yield parts.more(
+            f"{words.counted(len(idle), 'partition')} in which nothing waits",
+            _readings("Partitions in which nothing waits", idle, now, ""),
+            place="idle",
+        )
 
 
 def _readings(caption: str, readings: list[Reading], now: datetime, none: str) -> Markup:
     rows = [
-        Row((joined(tag("span", one.topic), f" / {one.partition}"), one.group,
-             "never" if one.committed is None else f"{one.committed:,}", f"{one.end:,}", f"{one.lag:,}",
-             words.age(one.waiting_since, now) if one.waiting_since else tag("span", "nothing", class_="quiet"),
-             f"{one.held:,}", f"{one.missed:,}"))
+        Row(
+            (
+                joined(tag("span", one.topic), f" / {one.partition}"),
+                one.group,
+                "never" if one.committed is None else f"{one.committed:,}",
+                f"{one.end:,}",
+                f"{one.lag:,}",
+                words.age(one.waiting_since, now) if one.waiting_since else tag("span", "nothing", class_="quiet"),
+                f"{one.held:,}",
+                f"{one.missed:,}",
+            )
+        )
         for one in readings
-    ]  # fmt: skip
-    heads = ("Topic / partition", "Group", Head("Committed", number=True), Head("End", number=True),
-             Head("Behind", number=True), "Oldest waits", Head("Held open", number=True),
-             Head("Lost unread", number=True))  # fmt: skip
+    ]
+    heads = (
+        "Topic / partition",
+        "Group",
+        Head("Committed", number=True),
+        Head("End", number=True),
+        Head("Behind", number=True),
+        "Oldest waits",
+        Head("Held open", number=True),
+        Head("Lost unread", number=True),
+    )
     return parts.table(caption, heads, rows, none)

@@ -46,13 +46,18 @@ def standing(one: Delivery, now: datetime) -> Standing:
         share = (now - one.oldest).total_seconds() / allowed if allowed > 0 else 1.0
     late = bool(one.undelivered) and one.due is not None and now > one.due
     state: State = (
-        "late" if late
-        else "nearly late" if share >= NEARLY
-        else "held off" if one.held_off
-        else "parked" if one.parked
-        else "waiting" if one.undelivered
+        "late"
+        if late
+        else "nearly late"
+        if share >= NEARLY
+        else "held off"
+        if one.held_off
+        else "parked"
+        if one.parked
+        else "waiting"
+        if one.undelivered
         else "told"
-    )  # fmt: skip
+    )
     return Standing(one, state, max(share, 1.0) if late else share)
 
 
@@ -96,13 +101,16 @@ def troubles(catalog: Catalog, picture: Picture, now: datetime) -> list[Trouble]
     known = {(one.agency, one.stream) for one in picture.troubles if one.severity == "trouble"}
     late = [
         Trouble(
-            severity="trouble", code="delivery.late", agency=one.delivery.agency, stream=one.delivery.stream,
+            severity="trouble",
+            code="delivery.late",
+            agency=one.delivery.agency,
+            stream=one.delivery.stream,
             since=one.delivery.due,
             sentence=f"{oldest(catalog, one.delivery)}: {waits(one.delivery, now)}",
         )
         for one in standings(picture.deliveries, now)
         if one.state == "late" and (one.delivery.agency, one.delivery.stream) not in known
-    ]  # fmt: skip
+    ]
     every = [*picture.troubles, *late]
     return sorted(every, key=lambda one: (one.severity != "trouble", one.since or now, one.code, one.sentence))
 

@@ -31,8 +31,11 @@ CONDITIONS: Final[Mapping[Condition, Said]] = {
 }
 """The worst first."""
 READERS: Final[Mapping[Reader, str]] = {
-    "relay": "the relay", "watch": "a watch", "courier": "a courier", "partner": "the partner itself",
-}  # fmt: skip
+    "relay": "the relay",
+    "watch": "a watch",
+    "courier": "a courier",
+    "partner": "the partner itself",
+}
 
 
 def lasting(seconds: float) -> str:
