@@ -36,12 +36,16 @@ class Ledger:
         self.unread = 0
         """How many pages of receipts could not be read."""
 
-    def receipts(self, *wanted: Wanted) -> Iterator[Receipt]:
-        """The receipts that any of *wanted* asks for, as they lie; each page is read once."""
+    def receipts(self, *wanted: Wanted, lying_since: datetime | None = None) -> Iterator[Receipt]:
+        """
+        The receipts that any of *wanted* asks for, as they lie; each page is read once.
+
+        With *lying_since* only what Kafka took in from then on, by its own clock.
+        """
         starts = [one.since for one in wanted]
         # A page is written within seconds of the decisions on it, and Kafka's clock may differ from the relay's.
         since = None if None in starts else min(one for one in starts if one is not None) - timedelta(hours=1)
-        for stored in self._read(disclosure.TOPIC, since):
+        for stored in self._read(disclosure.TOPIC, lying_since or since):
             try:
                 found = on_page(self._catalog, stored.record)
             except Unreadable:

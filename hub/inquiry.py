@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from hub import disclosure
@@ -62,11 +62,11 @@ class Inquiries:
         name = named(name)
         self._ledger.publish([handled(name, disclosure.TOPIC, "searched", why, datetime.now(UTC), "0/0")])
         events = self._ledger.about(name)
-        since = min(events.values()) - timedelta(hours=1) if events else None
+        since = min(events.values(), default=None)  # a decision comes after its event, by the same clock
         before = self._ledger.unread
         found = [
             one
-            for one in self._ledger.receipts(Wanted(since=since))
+            for one in self._ledger.receipts(Wanted(), lying_since=since)
             if one.event in events or name in (one.event, one.message)
         ]
         found.sort(key=lambda one: (one.at, one.event, one.agency), reverse=True)

@@ -154,7 +154,7 @@ def test_what_could_not_be_looked_at_never_reads_as_calm(page, looked, catalog):
     said = page.get("/")
 
     assert "It cannot be said" in said.page.get_element_by_id("answer").text_content()
-    assert "Kafka: no broker answers" in said.text
+    assert "Kafka : no broker answers" in said.text
     assert "not looked at for 2 min" in said.text
 
 
