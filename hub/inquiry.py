@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from hub import disclosure
@@ -62,7 +62,8 @@ class Inquiries:
         name = named(name)
         self._ledger.publish([handled(name, disclosure.TOPIC, "searched", why, datetime.now(UTC), "0/0")])
         events = self._ledger.about(name)
-        since = min(events.values(), default=None)  # a decision comes after its event, by the same clock
+        # A decision lies behind its event, but another broker stamps it, whose clock may differ.
+        since = min(events.values()) - timedelta(hours=1) if events else None
         before = self._ledger.unread
         found = [
             one
