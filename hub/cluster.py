@@ -24,6 +24,8 @@ PROCESSES = (("gateway",), ("watches",), *((one, "--lane", lane) for one in ("co
 """What carries: the words after `hub run`, for each process."""
 CANARIES = ("canaries",)
 """What watches them at it, unless HUB_CANARY_SECONDS is 0."""
+OPS = ("ops",)
+"""Who shows it to people, where HUB_RUN_OPS is on; else it is started alone, by whom and where it is to be seen."""
 PATIENCE_SECONDS = 120.0
 """How long a process that writes waits for the relay to have its place, the first time."""
 

@@ -36,12 +36,16 @@ class Ledger:
         self.unread = 0
         """How many pages of receipts could not be read."""
 
-    def receipts(self, *wanted: Wanted) -> Iterator[Receipt]:
-        """The receipts that any of *wanted* asks for, as they lie; each page is read once."""
+    def receipts(self, *wanted: Wanted, lying_since: datetime | None = None) -> Iterator[Receipt]:
+        """
+        The receipts that any of *wanted* asks for, as they lie; each page is read once.
+
+        With *lying_since* only what Kafka took in from then on, by its own clock.
+        """
         starts = [one.since for one in wanted]
         # A page is written within seconds of the decisions on it, and Kafka's clock may differ from the relay's.
         since = None if None in starts else min(one for one in starts if one is not None) - timedelta(hours=1)
-        for stored in self._read(disclosure.TOPIC, since):
+        for stored in self._read(disclosure.TOPIC, lying_since or since):
             try:
                 found = on_page(self._catalog, stored.record)
             except Unreadable:
@@ -77,6 +81,16 @@ class Ledger:
                 event_id = dict(stored.record.headers).get("ce_id", b"")
                 if event_id in wanted and stored.record.value is not None:
                     found.setdefault(event_id.decode("ascii", "replace"), []).append(stored.record)
+        return found
+
+    def about(self, subject: str) -> dict[str, datetime]:
+        """The ids of the events that lie on streams under the key *subject*, each with when Kafka took it in."""
+        wanted, found = subject.encode(), dict[str, datetime]()
+        for _, stream in sorted(self._catalog.streams.items()):
+            for stored in self._read(stream.topic):
+                if stored.record.key == wanted:
+                    event_id = dict(stored.record.headers).get("ce_id", b"").decode("ascii", "replace")
+                    found.setdefault(event_id, stored.time)
         return found
 
     def standings(self) -> list[Said]:

@@ -1,4 +1,4 @@
-"""Handled: what somebody did with each item of quarantine, who and why; no word of what the item says."""
+"""Handled: what somebody did with an item of quarantine, or looked up, who and why; no word of what was said."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.errors import Unreadable
 from hub.reasons import Reason
 
 TOPIC = "handled.v1"
-Action = Literal["shown", "tried", "replayed", "discarded"]
+Action = Literal["shown", "tried", "replayed", "discarded", "searched"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 COUNTS = ("events", "set_aside", "refused", "queried")
 
@@ -25,6 +25,9 @@ class Handled(NamedTuple):
     comes after is the same message refused once more. *events* are the ids of the events that came of it, and *counts*
     how many came, were set aside, refused and queried. *code* says why nothing came of one that was *tried*.
     *correction* is a keyed digest of what was replayed in the place of what was sent, and *second* who agreed to that.
+
+    Where somebody *searched*, *item* is the pseudonym or id that was looked for, and *kept* the topic it was looked for
+    on; no item of quarantine has that id.
     """
 
     item: str

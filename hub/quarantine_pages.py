@@ -9,10 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hub.agency import Saying
-from hub.envelope import stamp
-from hub.quarantine.item import papers_of
-from hub.quarantine.showing import at_fault, line_of, lines_of, safe
+from hub.quarantine.sheet import sheet
+from hub.quarantine.showing import safe
 from hub.quarantine.ward import Entry, Ward
 from hub.quarantine.work import Done
 from hub.receipt_pages import in_time
@@ -88,55 +86,23 @@ def _tell_ending(console: Console, ward: Ward, entries: Sequence[Entry], now: da
 
 def shown(console: Console, ward: Ward, entry: Entry, raw: bytes, *, content: bool) -> None:
     """What an item is; with *content* what was sent too, and what stands where the fault is."""
-    item, papers = entry.item, papers_of(ward.keys, entry.item)
-    agency = ward.catalog.agencies.get(item.agency)
-    large = 0 if papers is None else papers.too_large
-    saying: Saying | None = agency.says.get(item.line) if agency is not None else None
-    rows = [
-        ("item", item.id),
-        ("from", f"{item.by}{f' ({saying.format} by {saying.by})' if saying is not None else ''}"),
-        ("code", item.code),
-        ("place", item.place or "the whole of it"),
-        ("mend", (papers.mend if papers is not None else "") or "see the code"),
-        ("came", f"{item.time}, {entry.times} time{'' if entry.times == 1 else 's'}; {entry.state}"),
-        ("kept", f"until {stamp(ward.keeps_until(item))[:10]}"),
-        ("size", f"{large} bytes, too many to be kept" if large else f"{len(raw)} bytes"),
-    ]
-    if content and (found := at_fault(raw, saying, item.place)) is not None:
-        rows.append(("there", found or "(nothing)"))
-    for name, said in rows:
+    found = sheet(ward, entry, raw)
+    for name, said in (*found.facts, *((("there", found.there),) if content and found.there else ())):
         console.print(f"[bold]{name:<6}[/bold] {_word(said)}")
     if not content:
         return
-    if not item.agency:
+    if found.binary:
         console.print("an event as it lies on its topic: it is binary, --out FILE writes it")
-        return
-    whole = papers is not None and papers.sent is not None and not papers.origin
-    near = line_of(item.place) if whole else 0  # a row stands under its heading here, and not where it stood
-    segment = item.place[:3] if saying is not None and saying.format == "hl7" else ""
-    lines, cut = lines_of(raw, near)
-    for number, line in lines:
-        pointed = number == near or (bool(segment) and line.startswith(segment))
-        console.print(f"{'>' if pointed else ' '} {escape(line)}", style="bold" if pointed else None)
-    if cut:
-        console.print(f"… {cut} characters more: --out FILE writes all of it")
+    for line in found.lines:
+        style = "bold" if line.pointed else None
+        console.print(f"{'>' if line.pointed else ' '} {escape(line.text)}", style=style)
+    if found.cut:
+        console.print(f"… {found.cut} characters more: --out FILE writes all of it")
 
 
 def done(console: Console, one: Done, *, dry: bool) -> None:
     """What became of one item."""
-    item, counts = one.plan.item, one.plan.counts
-    parts = [f"{counts[name]} {word}" for name, word in _COUNTED if counts.get(name)]
-    if one.code:
-        place = f" at {one.plan.place}" if one.clash is None and one.plan.place else ""
-        console.print(
-            f"{item.id}  {item.by}: not replayed, {_word(one.code)}{_word(place)}"
-            + (f" → {_word(one.mend)}" if one.mend else "")
-        )
-    else:
-        console.print(f"{item.id}  {item.by}: {'would be ' if dry else ''}replayed, {', '.join(parts)}")
-
-
-_COUNTED = (("events", "events"), ("set_aside", "set aside"), ("refused", "refused and kept"), ("queried", "queried"))
+    console.print(f"{one.plan.item.id}  {one.plan.item.by}: {_word(one.said(dry=dry))}")
 
 
 def _day(entry: Entry) -> str:

@@ -20,7 +20,11 @@ PERSONAL = {
 
 
 class NotAnswered(HubError):
-    """Nobody is named, or no reason is given that can be kept; the message says what is missing."""
+    """Nobody is named, or no reason is given that can be kept; *say* says what is missing, *option* of which answer."""
+
+    def __init__(self, say: str, option: str = "") -> None:
+        self.say, self.option = say, option
+        super().__init__(f"--{option}: {say}" if option else say)
 
 
 class Reason(NamedTuple):
@@ -39,12 +43,12 @@ def reason(by: str, because: str, *, did: str = "does it", rests: str = "it rest
     looks, and is the writer's to leave out.
     """
     if not person(by) or len(by) > LONGEST_NAME or not by.isprintable():
-        raise NotAnswered(f"--by: name who {did}, by first and last name")
+        raise NotAnswered(f"name who {did}, by first and last name", "by")
     text = because.strip()
     if len(text) < FEWEST_LETTERS or len(text.split()) < FEWEST_WORDS:
-        raise NotAnswered(f"--because: say in a sentence what {rests}")
+        raise NotAnswered(f"say in a sentence what {rests}", "because")
     if len(text) > MOST_LETTERS or not text.isprintable():
-        raise NotAnswered(f"--because: one paragraph of at most {MOST_LETTERS} letters, without control characters")
+        raise NotAnswered(f"one paragraph of at most {MOST_LETTERS} letters, without control characters", "because")
     for what, pattern in PERSONAL.items():
         if pattern.search(text) or pattern.search(by):
             raise NotAnswered(f"that holds what looks like {what}: say why it was decided, and nothing of the child")

@@ -180,6 +180,7 @@ class Settings(BaseSettings):
             description="Which share of all messages is traced; to trace all of them halves the relay's rate.",
         ),
     ] = 1.0
+    run_ops: Annotated[bool, Field(description="Whether `hub run` serves the web page of `hub ops` as well.")] = False
     review_days: Annotated[
         int,
         Field(ge=1, le=90, description="Days in which sharing without consent is reviewed; the authority sets it."),

@@ -12,6 +12,7 @@ from hub.cli import (  # noqa: F401  importing them adds their verbs
     keys,
     kits,
     lag,
+    ops,
     policies,
     previews,
     quarantine,

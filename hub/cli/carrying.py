@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PROCESSES = ("gateway", "relay", "watches", "couriers", "canaries")
 LANED = ("relay", "couriers")
 """Those of which there is one for each lane."""
-REGISTRY = "registry"
-"""Carries nothing, and needs no Kafka; only who has partners that read Avro by a registry wants it."""
+REGISTRY, OPS = "registry", "ops"
+"""What carries nothing: the registry needs no Kafka, and only who has partners that read Avro by one wants it."""
 
 
 @main.command()
@@ -40,6 +40,7 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: Lane | None) 
       hub run gateway                           one of them alone (gateway, relay, watches, couriers, canaries)
       hub run couriers --lane urgent            of relay and couriers, what cannot wait alone
       hub run registry                          the schema registry that partners read, where they want one
+      hub run ops                               the web page, as `hub ops`; with HUB_RUN_OPS=on a part of `hub run`
       hub run --once mash_front_door/referrals/1.json
       hub run --once great_western_hospital/adt=admission.hl7
 
@@ -49,6 +50,10 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: Lane | None) 
     log.start(settings.log, quiet=once)
     if once:
         _once(what, out)
+    elif what == (OPS,):
+        from hub.cli.ops import serve as show  # noqa: PLC0415
+
+        show(settings)
     elif not what:
         _all(settings)
     elif what == (REGISTRY,):
@@ -59,7 +64,7 @@ def run(what: tuple[str, ...], once: bool, out: Path | None, lane: Lane | None) 
         _one(what[0], settings, lane)
     else:
         raise click.UsageError(
-            f"{' '.join(what)}: name one of {', '.join((*PROCESSES, REGISTRY))}; for files add --once"
+            f"{' '.join(what)}: name one of {', '.join((*PROCESSES, OPS, REGISTRY))}; for files add --once"
         )
 
 
@@ -102,7 +107,10 @@ def _all(settings: Settings) -> None:
     if not secured(settings.kafka()):  # else each process sees to what is its own, under its own name
         made = cluster.prepare(loaded, settings, bootstrap)
         log.note("run", "topics ready", count=len(made))
-    watching = (cluster.CANARIES,) if settings.canary_seconds else ()
+    watching = (
+        *((cluster.CANARIES,) if settings.canary_seconds else ()),
+        *((cluster.OPS,) if settings.run_ops else ()),
+    )
     _supervised(settings, (*cluster.PROCESSES, *watching))
 
 

@@ -68,6 +68,7 @@ def main() -> None:
       hub lag                       who is waiting for what?
       hub backup FOLDER             what the hub alone knows, copied while it runs
       hub consumer-kit AGENCY       a folder to hand to a partner: settings, samples, a consumer, every field explained
+      hub ops                       the same as a web page: is every partner being told in time?
       hub quarantine                what could not be read, and waits for a person?
       hub canary                    does each agency hear what its policy grants, and nothing else, now?
 

@@ -20,6 +20,7 @@ from hub.principals import OPERATOR
 from hub.settings import Settings
 
 if TYPE_CHECKING:
+    from hub.evidence import Counting
     from hub.quarantine.ward import Entry, Wanted, Ward
     from hub.reasons import Reason
 
@@ -150,8 +151,8 @@ def _file(out: Path | None) -> Iterator[IO[bytes] | None]:
         raise
 
 
-def ward_of() -> Ward:
-    """The quarantine of the cluster; shows on a terminal how far it has read."""
+def ward_of(shown: Counting = counting) -> Ward:
+    """The quarantine of the cluster; how far it has read is *shown* on a terminal."""
     from hub.identity.registry import Registry  # noqa: PLC0415
     from hub.quarantine.ward import Ward  # noqa: PLC0415
     from hub.store import engine  # noqa: PLC0415
@@ -160,7 +161,7 @@ def ward_of() -> Ward:
     loaded, settings = sound(), Settings.read().acting_as(OPERATOR)
     keys, bootstrap = settings.keys(), bootstrap_of(settings)
     registry = Registry(keys, SqlIndex(engine(settings.gateway_database), keys))
-    return Ward(loaded, keys, bootstrap, settings.kafka(), counting, registry)
+    return Ward(loaded, keys, bootstrap, settings.kafka(), shown, registry)
 
 
 def _read(ward: Ward, wanted: Wanted) -> list[Entry]:

@@ -71,7 +71,7 @@ def replay(
         if len(items) != 1:
             raise click.UsageError("--with corrects one ITEM")
         seconded, content = _second(why, second), corrected.read_bytes()
-    ward, inbox = ward_of(), _inbox()
+    ward, inbox = ward_of(), inbox_of()
     if dry:
         found = work.preview(ward, wanted, inbox, corrected=content, even_so=even_so)
     else:
@@ -125,7 +125,8 @@ def discard(items: tuple[str, ...], agency: str, line: str, code: str, by: str, 
     console.print(f"{number} discarded")
 
 
-def _inbox() -> Inbox:
+def inbox_of() -> Inbox:
+    """The gateway's inbox: whoever sends again what was replayed is answered as if it had been taken in."""
     from hub.store import engine  # noqa: PLC0415
     from hub.store.inbox import Inbox  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from hub import cluster
@@ -40,8 +40,16 @@ class Observer:
     What could not be looked at stands in the picture's faults; `picture` never waits for a look.
     """
 
-    def __init__(self, catalog: Catalog, settings: Settings, bootstrap: str, *, kept: bool = True) -> None:
-        """With *kept*, history and what is known of silence outlive it, in the folder `ops` of the state folder."""
+    def __init__(
+        self, catalog: Catalog, settings: Settings, bootstrap: str, *, kept: bool = True,
+        also: Callable[[], Sequence[Trouble]] = tuple,
+    ) -> None:  # fmt: skip
+        """
+        With *kept*, history and what is known of silence outlive it, in the folder `ops` of the state folder.
+
+        *also* gives troubles that somebody else looks for, at once.
+        """
+        self._also = also
         self._catalog, self._settings, self._bootstrap = catalog, settings, bootstrap
         self._picture = Picture(at=datetime.now(UTC), faults={"kafka": "not looked at yet"})
         self._own, self._partners, self._heard = own(catalog), partners(catalog), tuple(heard(catalog))
@@ -95,7 +103,7 @@ class Observer:
             self._picture = Picture(
                 at=now, readings=readings, groups=groups, deliveries=tuple(one.delivery for one in owed), said=said,
                 heard=told, processes=processes, quarantined=self._quarantined,
-                troubles=tuple(self._troubles(owed, groups, readings, processes, now)), faults=faults,
+                troubles=(*self._troubles(owed, groups, readings, processes, now), *self._also()), faults=faults,
             )  # fmt: skip
             return self._picture
 

@@ -90,12 +90,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """Records a minute on one way: from a speaker's line to a stream, or from a stream to a listener's topic."""
+    """
+    Records a minute on one way: from a speaker's line to a stream, or from a stream to a listener's topic.
+
+    *last* is when the newest of them came, None where none was seen.
+    """
 
     agency: str
     line: str
     stream: str
     a_minute: float
+    last: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

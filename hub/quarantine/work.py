@@ -27,6 +27,7 @@ TOGETHER = 200
 """Items in one transaction: a commit takes milliseconds, and what follows a mend of ours can be thousands."""
 TWO = "quarantine.two-under-one-id"
 DOUBT = "quarantine.doubt"
+_COUNTED = (("events", "events"), ("set_aside", "set aside"), ("refused", "refused and kept"), ("queried", "queried"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,15 @@ class Done:
     def mend(self) -> str:
         """What to do about that."""
         return self.clash.mend if self.clash is not None else self.plan.mend
+
+    def said(self, *, dry: bool = False) -> str:
+        """What became of it, in a line; with *dry*, what would."""
+        if self.code:
+            place = f" at {self.plan.place}" if self.clash is None and self.plan.place else ""
+            return f"not replayed, {self.code}{place}" + (f" → {self.mend}" if self.mend else "")
+        counts = self.plan.counts
+        parts = [f"{counts[name]} {word}" for name, word in _COUNTED if counts.get(name)]
+        return f"{'would be ' if dry else ''}replayed, {', '.join(parts)}"
 
 
 def show(ward: Ward, name: str, why: Reason) -> tuple[Entry, bytes]:

@@ -13,7 +13,7 @@ import click
 from hub import cli
 from hub.settings import Settings
 
-AWAITED = frozenset({"ops"})  # fmt: skip
+AWAITED = frozenset[str]()
 """What deploy/ names and is being built beside it: taken from here as soon as it is there (a test sees to that)."""
 
 
