@@ -128,7 +128,7 @@ def _who(catalog: Catalog, answer: Answer) -> Markup:
         streams = "; ".join(dict.fromkeys(words.named(one.stream) for one in heard)) or "nothing"
         rows.append(Row((telling.name_of(catalog, agency), streams, str(len(heard)), str(len(own) - len(heard)))))
     heads = ("Agency", "heard of", parts.Head("Heard", number=True), parts.Head("Withheld", number=True))
-    return parts.table("Who heard", heads, rows, "nobody")
+    return parts.table("Who heard", heads, rows, "nobody", "narrow")
 
 
 def _receipt(catalog: Catalog, one: Receipt, answer: Answer, now: datetime) -> Markup:

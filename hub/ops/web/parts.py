@@ -88,7 +88,7 @@ def _row(heads: Sequence[Head], row: Row) -> Markup:
         if place == 0:
             cells.append(tag("th", cell, scope="row", role="rowheader", **extra))
         else:
-            cells.append(tag("td", cell, role="cell", data_label=head.name, **extra))
+            cells.append(tag("td", tag("div", cell), role="cell", data_label=head.name, **extra))
     anchor = {"id": row.place} if row.place else {}
     look = {"class_": row.look} if row.look else {}
     return tag("tr", *cells, role="row", **anchor, **look)
