@@ -52,8 +52,12 @@ class Sessions:
         self._open[_digest(identity)] = Session(caller, now, now)
         return identity
 
-    def find(self, identity: str) -> Session | None:
-        """The session of that id, which is thereby in use; None where there is none, or its time is over."""
+    def find(self, identity: str, *, unattended: bool = False) -> Session | None:
+        """
+        The session of that id, None where there is none, or its time is over.
+
+        It is thereby in use, unless a page asks *unattended*, to keep itself up to date: an open tab is nobody's work.
+        """
         name, now = _digest(identity), self._clock()
         session = self._open.get(name)
         if session is None:
@@ -61,7 +65,8 @@ class Sessions:
         if self._over(session, now):
             del self._open[name]
             return None
-        session.asked = now
+        if not unattended:
+            session.asked = now
         return session
 
     def close(self, identity: str) -> None:

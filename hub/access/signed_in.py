@@ -19,6 +19,8 @@ from hub.log import note
 OPEN: str = "/access/open"
 LOGOUT: str = "/access/logout"
 SIGNED_OUT: str = "/access/signed-out"
+UNATTENDED: str = "X-Kept-Up-To-Date"
+"""The header of a page that asks by itself, to keep itself up to date: no person is there."""
 
 
 class SignedIn:
@@ -30,7 +32,7 @@ class SignedIn:
     async def caller(self, request: web.Request) -> Caller | None:
         """As `hub.access.door.Way`."""
         shown = self._cookies.read(request, COOKIE)
-        session = self._sessions.find(shown) if shown else None
+        session = self._sessions.find(shown, unattended=UNATTENDED in request.headers) if shown else None
         if session is None:
             return None
         request[SESSION] = session

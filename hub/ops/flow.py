@@ -39,6 +39,7 @@ class Flow:
         self._moved: dict[Place, tuple[int, int]] = {}
         self._looked: datetime | None = None
         self._began: datetime | None = None
+        self._last: dict[tuple[bool, Key], datetime] = {}
         self._counts: dict[bool, dict[Key, deque[tuple[datetime, float]]]] = {
             said: defaultdict(deque) for said in (False, True)
         }
@@ -66,10 +67,13 @@ class Flow:
     def take(self, records: Iterable[Stored], now: datetime) -> frozenset[str]:
         """Take in what was read of them; gives the topics to which something came that is no canary."""
         found: dict[Place, Counter[str]] = defaultdict(Counter)
+        newest: dict[tuple[Place, str], datetime] = {}
         for one in records:
             if not is_synthetic(one.record.headers):
                 source = dict(one.record.headers).get("ce_source", b"").decode("ascii", "replace")
-                found[one.record.topic, one.partition][source] += 1
+                place = (one.record.topic, one.partition)
+                found[place][source] += 1
+                newest[place, source] = one.time
         for place, sources in found.items():
             was, end = self._moved[place]
             scale = (end - was) / min(TAIL, end - was)
@@ -77,6 +81,7 @@ class Flow:
                 said = place[0] in self._streams
                 key = self._speaker(source, self._streams[place[0]]) if said else self._heard[place[0]]
                 self._counts[said][key].append((now, count * scale))
+                self._last[said, key] = max(newest[place, source], self._last.get((said, key), newest[place, source]))
         return frozenset(topic for topic, _ in found)
 
     def rates(self, now: datetime) -> tuple[tuple[Rate, ...], tuple[Rate, ...]]:
@@ -89,7 +94,8 @@ class Flow:
         said, heard = (
             tuple(
                 Rate(agency=key[0], line=key[1], stream=key[2],
-                     a_minute=round(sum(count for _, count in counts) * 60 / over.total_seconds(), 1))
+                     a_minute=round(sum(count for _, count in counts) * 60 / over.total_seconds(), 1),
+                     last=self._last.get((kind, key)))
                 for key, counts in sorted(self._counts[kind].items())
             )
             for kind in (True, False)

@@ -254,6 +254,18 @@ def test_a_session_ends_by_itself() -> None:
     assert sessions.find(idle) is None
 
 
+def test_a_page_that_keeps_itself_up_to_date_keeps_no_session_open() -> None:
+    """An open tab is nobody's work: it is served while the session lasts, and does not make it last."""
+    now = [0.0]
+    sessions = Sessions(lambda: now[0])
+    left = sessions.open(OPS)
+    while now[0] < IDLE_SECONDS:
+        assert sessions.find(left, unattended=True) is not None
+        now[0] += 5.0
+    now[0] += 5.0
+    assert sessions.find(left, unattended=True) is None
+
+
 def test_sessions_cannot_fill_the_memory() -> None:
     """Past the most of them, the one that was quiet longest goes."""
     now = [0.0]
