@@ -9,6 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from fhir.resources import R4B
+from fhir_core import types
+
 from hub.catalog import Catalog, folder_of, look
 from tests.conftest import ROOT
 
@@ -108,4 +111,12 @@ def vocabulary() -> str:
     catalog = look()
     lists = [catalog.agencies, catalog.notice.sections if catalog.notice is not None else ()]
     said = [path.read_text(encoding="utf-8") for path in sorted(places)]
-    return "\n".join([*said, *(", ".join(sorted(one)) for one in lists)]).lower()
+    return "\n".join([*said, *(", ".join(sorted(one)) for one in lists), *_of_fhir()]).lower()
+
+
+def _of_fhir() -> Iterator[str]:
+    """What FHIR R4 and its models say of themselves: places in a resource are told by the standard's own names."""
+    for path in sorted(Path(R4B.__file__).parent.glob("*.py")):
+        yield from re.findall(r'alias="(\w+)"', path.read_text(encoding="utf-8"))
+    for path in (Path(types.__file__), Path(R4B.__file__).with_name("fhirprimitiveextension.py")):
+        yield from (one.replace("_", "-") for one in re.findall(r'"(\w+)"', path.read_text(encoding="utf-8")))
