@@ -325,6 +325,7 @@ def _what_next(state: Path, *, on_kafka: bool) -> None:
         "hub try cpis/access_notification connectors/cpis/examples/access_notification/a_midwife_looked.xml",
         "hub preview coram_i connectors/social_care/examples/adoptions/*.csv   # what an agency on trial would get",
         "hub notice --out .state/register   # then open notice.html",
+        "hub consumer-kit wiltshire_police --out .state/kit   # what a partner is handed that reads Kafka itself",
         "cat connectors/virtual_school/policy.yaml",
     ):
         console.print(f"  .venv/bin/{command}" if command.startswith("hub") else f"  {command}", soft_wrap=True)
@@ -334,6 +335,7 @@ def _what_next(state: Path, *, on_kafka: bool) -> None:
         console.print("  .venv/bin/hub connect schools pupil_in_care   # whether a partner's door is open")
         if (state / "kafka").exists():
             console.print("  .venv/bin/hub kafka up && .venv/bin/hub quarantine list   # what was refused, and where")
+            console.print("  .venv/bin/hub ops   # is every partner told in time? A web page; Ctrl-C ends it")
             console.print("  .venv/bin/hub kafka down")
 
 
