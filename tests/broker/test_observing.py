@@ -157,7 +157,7 @@ def delivery(picture: Picture, agency: str) -> Delivery:
 
 
 def test_a_partner_that_stops_and_comes_back_is_seen_in_time(
-    empty_kafka: str, catalog: Catalog, observer: Observer, capsys: pytest.CaptureFixture[str]
+    empty_kafka: str, catalog: Catalog, observer: Observer
 ) -> None:
     """Whether it leaves or only stands still: under 15 seconds from then to the picture, and back."""
     topic = catalog.streams[OFFICER].topic_to(POLICE)
@@ -178,8 +178,7 @@ def test_a_partner_that_stops_and_comes_back_is_seen_in_time(
         finally:
             partner.still.clear()
             partner.stop()
-    with capsys.disabled():
-        print("\n", {name: f"{seconds:.1f} s" for name, seconds in took.items()})
+    print({name: f"{seconds:.1f} s" for name, seconds in took.items()})
     assert max(took.values()) < IN_TIME, took
 
 
@@ -189,7 +188,7 @@ def _reads(picture: Picture) -> bool:
 
 def test_a_receiver_that_stops_and_comes_back_is_seen_in_time(
     empty_kafka: str, catalog: Catalog, settings: Settings, observer: Observer, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The courier goes on reading Kafka; that nobody takes what it brings stands in its ledger."""
     hospital = HttpsPartner(tmp_path / "hospital")
@@ -207,8 +206,7 @@ def test_a_receiver_that_stops_and_comes_back_is_seen_in_time(
         assert (held.undelivered, held.held_off, held.within) == (1, True, "5 minutes")
         hospital.up()
         took["came back"] = seconds_until(observer, calm, "it came back")
-    with capsys.disabled():
-        print("\n", {name: f"{seconds:.1f} s" for name, seconds in took.items()})
+    print({name: f"{seconds:.1f} s" for name, seconds in took.items()})
     assert max(took.values()) < IN_TIME, took
 
 
