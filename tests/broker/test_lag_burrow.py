@@ -1,8 +1,8 @@
 """
 Side by side with Burrow (Debian's package): what each reports of the scenarios, against what is so; printed.
 
-Beside a broker of Kafka 4 Burrow 1.2.1 knows no group at all: its log tells of an end of file where it asks where topics
-end, and that it cannot read the topic of groups' offsets.
+Beside a broker of Kafka 4 Burrow 1.2.1 knows no group at all: its log tells of an end of file where it asks where
+topics end, and that it cannot read the topic of groups' offsets.
 """
 
 from __future__ import annotations
