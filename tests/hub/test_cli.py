@@ -160,7 +160,7 @@ def test_nothing_is_done_with_a_catalog_that_has_a_fault(words, house, hub):
         (
             ("run", "everything"),
             2,
-            "name one of gateway, relay, watches, couriers, canaries, registry; for files add --once",
+            "name one of gateway, relay, watches, couriers, canaries, ops, registry; for files add --once",
         ),
         (("run", "gateway", "relay"), 2, "name one of gateway, relay, watches, couriers, canaries"),
         (("run", "--once"), 2, "--once wants files"),
