@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -318,7 +319,8 @@ def test_the_images_code_stands_on_its_own(tmp_path: Path) -> None:
     assert len(ran) == 2
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "PYTHONPATH"))}
     for command in [*ran, "cd /hub && PYTHONPATH=/hub /venv/bin/python -m hub --version"]:
-        here = command.replace("/venv/bin/python", sys.executable).replace("/hub", str(tmp_path))
+        here = command.replace("/hub", shlex.quote(str(tmp_path)))
+        here = here.replace("/venv/bin/python", shlex.quote(sys.executable))
         done = subprocess.run(["sh", "-c", here], env=bare, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{here}\n{done.stdout}{done.stderr}"
 

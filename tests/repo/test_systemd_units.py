@@ -64,7 +64,7 @@ def installed(tmp_path):
     folder = tmp_path / "units"
     shutil.copytree(UNITS, folder)
     for path in folder.glob("*.service"):
-        path.write_text(path.read_text(encoding="utf-8").replace(INSTALLED, sys.executable), encoding="utf-8")
+        path.write_text(path.read_text(encoding="utf-8").replace(INSTALLED, f'"{sys.executable}"'), encoding="utf-8")
     return folder
 
 

@@ -102,7 +102,7 @@ def troubles(catalog: Catalog, picture: Picture, now: datetime) -> list[Trouble]
     late = [
         Trouble(
             severity="trouble",
-            code="delivery.late",
+            code="delivery.overdue",
             agency=one.delivery.agency,
             stream=one.delivery.stream,
             since=one.delivery.due,
