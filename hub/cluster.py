@@ -62,10 +62,9 @@ def _ready(catalog: Catalog, settings: Settings, bootstrap: str, process: str) -
             f"{process} does not find {len(missing)} of its topics on the cluster, or may not see them, "
             f"{missing[0]} first; see `hub topics plan`, then `hub topics apply`"
         )
-    own = {lane: group for lane in LANES if process == principals.relay_name(lane) for group in [relay_group(lane)]}
-    every = relay_groups(catalog)
+    own, every = [relay_group(lane) for lane in LANES if process == principals.relay_name(lane)], relay_groups(catalog)
     if own:
-        begin_groups(bootstrap, {group: every[group] for group in own.values()}, settings.kafka())
+        begin_groups(bootstrap, {group: every[group] for group in own}, settings.kafka())
         publish_versions(catalog, bootstrap, settings.kafka())
         return
     writes = {acl.name for acl in rights if acl.resource == "topic" and acl.operation == "WRITE"}

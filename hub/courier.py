@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -78,27 +78,34 @@ def acknowledgements_of(agency: str, lane: str) -> str:
     return f"{group_of(agency, lane)}.acknowledgements"
 
 
-def ways_of(
-    catalog: Catalog, lane: StreamLane, sink_for: SinkFor, door_for: DoorFor, first_number: FirstNumber
-) -> dict[str, dict[str, Way]]:
+def served(catalog: Catalog, door_for: DoorFor, lane: str = "") -> Iterator[tuple[Agency, str, Door]]:
     """
-    By agency and stream, the ways that the couriers of one lane serve.
+    Each door that couriers serve, of one *lane* or of all: (agency, stream, door).
 
     They are those of live agencies that a policy names and that read no Kafka.
     """
-    ways: dict[str, dict[str, Way]] = {}
     for agency in catalog.agencies.values():
         policy = catalog.policies.get(agency.key)
         if policy is None or agency.status == "trial":
             continue
         for name in agency.hears:
-            if catalog.streams[name].lane != lane:
+            if lane and catalog.streams[name].lane != lane:
                 continue
             door = door_for(agency, name)
             if name in policy.hears and door.by != "kafka":
-                first = first_number(agency.key, name) if door.numbered else 1
-                way = Way(agency, catalog.streams[name], door, sink_for(agency, name, door), first)
-                ways.setdefault(agency.key, {})[name] = way
+                yield agency, name, door
+
+
+def ways_of(
+    catalog: Catalog, lane: StreamLane, sink_for: SinkFor, door_for: DoorFor, first_number: FirstNumber
+) -> dict[str, dict[str, Way]]:
+    """By agency and stream, the ways that the couriers of one lane serve."""
+    ways: dict[str, dict[str, Way]] = {}
+    for agency, name, door in served(catalog, door_for, lane):
+        first = first_number(agency.key, name) if door.numbered else 1
+        ways.setdefault(agency.key, {})[name] = Way(
+            agency, catalog.streams[name], door, sink_for(agency, name, door), first
+        )
     return ways
 
 

@@ -5,34 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from hub.agency import Agency, Door
 from hub.catalog import Catalog
 from hub.connecting import Step, not_done, reached
+from hub.courier import DoorFor, SinkFor, served
 from hub.courier_counts import ANSWERED
 from hub.errors import HubError
 from hub.log import note
 from hub.metrics import families
-from hub.transports import Sink
 
-SinkFor = Callable[[Agency, str, Door], Sink]
-DoorFor = Callable[[Agency, str], Door]
 TRY_SECONDS = 60.0
 FIRST_SECONDS = 15.0
 _REFUSALS = (HubError, ValueError, OSError, TimeoutError)
-
-
-def doors(catalog: Catalog, door_for: DoorFor, lane: str = "") -> Iterator[tuple[Agency, str, Door]]:
-    """Each door that couriers serve, of one *lane* or of all: (agency, stream, door)."""
-    for agency in catalog.agencies.values():
-        policy = catalog.policies.get(agency.key)
-        for stream in agency.hears if policy is not None and agency.status != "trial" else ():
-            door = door_for(agency, stream)
-            ours = not lane or catalog.streams[stream].lane == lane
-            if policy is not None and stream in policy.hears and door.by != "kafka" and ours:
-                yield agency, stream, door
 
 
 async def trying(catalog: Catalog, sink_for: SinkFor, door_for: DoorFor, *, seconds: float, lane: str = "") -> None:
@@ -45,7 +31,7 @@ async def trying(catalog: Catalog, sink_for: SinkFor, door_for: DoorFor, *, seco
     while seconds > 0:
         began = time.monotonic()
         try:
-            for agency, stream, door in doors(catalog, door_for, lane):
+            for agency, stream, door in served(catalog, door_for, lane):
                 await tried(agency, stream, door, sink_for, seconds)
         except Exception as error:  # noqa: BLE001  whatever one door does, the others are tried again
             note("doors", "not all were tried", level=logging.ERROR, kind=type(error).__name__)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import ssl
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from aiohttp import web
 
 from hub.access.caller import Caller
 from hub.access.denied import Denied, nobody
 from hub.access.tickets import Tickets
-
-SHORTEST: Final = 16  # characters of a token that somebody keeps in a file
+from hub.access.tokens import Tokens
 
 
 class Partners:
@@ -34,18 +31,11 @@ class Partners:
         signing: Iterable[str] = (),
         tickets: Tickets | None = None,
     ) -> None:
-        known = [(agency, token) for agency, words in tokens.items() for token in words.split()]
-        if any(not 1 <= len(words.split()) <= 2 for words in tokens.values()):
-            raise ValueError("an agency has one token, or two on two lines while it changes from one to the other")
-        if any(len(token) < SHORTEST for _, token in known):
-            raise ValueError("a token is at least 16 characters; make one with: openssl rand -hex 32")
-        if len({token for _, token in known}) != len(known):
-            raise ValueError("two agencies have the same token; give each its own")
+        self._tokens = Tokens(tokens)
         shown = [(one, agency) for agency, several in (certificates or {}).items() for one in several]
         self._by_certificate = {hashlib.sha256(one).digest(): agency for one, agency in shown}
         if len(self._by_certificate) != len(shown):
             raise ValueError("a certificate is set twice; each agency has its own")
-        self._tokens = [(agency, _digest(token)) for agency, token in known]
         self._signing, self._tickets = frozenset(signing), tickets
         self._certified = frozenset(certificates or {})
         self._tokened = frozenset(tokens) | self._signing
@@ -77,17 +67,11 @@ class Partners:
         if not said:
             return ""
         scheme, _, token = said.partition(" ")
-        shown = _digest(token.strip())
-        # every token is compared, each in constant time
-        known = [agency for agency, digest in self._tokens if hmac.compare_digest(digest, shown)]
+        known = self._tokens.agency_of(token.strip())
         if scheme.lower() == "bearer" and known:
-            return known[0]
+            return known
         if scheme.lower() == "bearer" and self._tickets is not None:
             agency = self._tickets.agency_of(token.strip())
             if agency in self._signing:
                 return agency
         raise Denied(401, "unauthenticated", "send your agency's bearer token")
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

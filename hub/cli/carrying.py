@@ -139,9 +139,9 @@ def _one(process: str, settings: Settings, lane: Lane | None) -> None:
     settings = settings.acting_as(principals.of_process((process, lane) if lane else (process,)))
     loaded, bootstrap = sound(), bootstrap_of(settings)
     _warned(loaded)
-    if process == "relay":
-        admit(loaded, settings.path("live"))
     if process in LANED and lane is None:
+        if process == "relay":  # each lane's own asks again, and would be started again for ever
+            admit(loaded, settings.path("live"))
         if not secured(settings.kafka()):
             cluster.prepare(loaded, settings, bootstrap)
         _supervised(settings, [one for one in cluster.PROCESSES if one[0] == process])

@@ -60,7 +60,7 @@ def lag(watch: bool, as_json: bool) -> None:
         return
     finally:
         observer.close()
-    if picture.overdue or picture.faults.keys() - {"ledger"}:
+    if picture.overdue or any(not name.startswith("ledger") for name in picture.faults):  # one of each lane
         click.get_current_context().exit(1)
 
 

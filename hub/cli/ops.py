@@ -52,13 +52,13 @@ def ops(host: str | None, port: int | None) -> None:
 
 def serve(settings: Settings) -> None:
     """Serve the page by *settings* until told to stop; says its address."""
-    from hub import health  # noqa: PLC0415
     from hub.access import front  # noqa: PLC0415
+    from hub.cli.processes import until_stopped  # noqa: PLC0415
     from hub.ops.drift import Drifting  # noqa: PLC0415
     from hub.ops.observing import Observer  # noqa: PLC0415
     from hub.ops.telling import Telling  # noqa: PLC0415
     from hub.ops.web import server  # noqa: PLC0415
-    from hub.supervise import announce, on_stop  # noqa: PLC0415
+    from hub.supervise import announce  # noqa: PLC0415
 
     front.check(settings)
     settings = settings.acting_as(OPS)
@@ -71,10 +71,7 @@ def serve(settings: Settings) -> None:
     ground = _ground(loaded, settings, bootstrap, observer)
     telling = Telling(loaded, settings, bootstrap, observer.picture)
 
-    async def until_stopped() -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        on_stop(lambda: loop.call_soon_threadsafe(stop.set))
-        beating = asyncio.create_task(health.beating())
+    async def shown(stop: asyncio.Event) -> None:
         app = server.application(ground)
         await server.serve(
             app,
@@ -85,10 +82,9 @@ def serve(settings: Settings) -> None:
             hang=lambda port: front.hang(app, settings, port, lambda link: click.echo(f"open {link}")),
             ready=lambda port: announce(settings, "ops", ports={"https": port}),
         )
-        beating.cancel()
 
     try:
-        asyncio.run(until_stopped())
+        until_stopped(shown)
     finally:
         ended.set()
         telling.close()
@@ -128,9 +124,8 @@ def _may(who: str, settings: Settings, make: Callable[[Mapping[str, str]], T]) -
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
+    from hub.transports.tls import server_context  # noqa: PLC0415
+
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    return context
+    return server_context(settings.tls_certificate, settings.tls_key)

@@ -30,11 +30,11 @@ def start(process: str, catalog: Catalog, settings: Settings, bootstrap: str, la
     elif process == "canaries":
         _canaries(catalog, settings, bootstrap)
     elif process == "gateway":
-        _until_stopped(lambda stop: _gateway(catalog, settings, bootstrap, stop))
+        until_stopped(lambda stop: _gateway(catalog, settings, bootstrap, stop))
     elif process == "watches":
-        _until_stopped(lambda stop: _watches(catalog, settings, bootstrap, stop))
+        until_stopped(lambda stop: _watches(catalog, settings, bootstrap, stop))
     elif lane is not None:
-        _until_stopped(lambda stop: _couriers(catalog, settings, bootstrap, lane, stop))
+        until_stopped(lambda stop: _couriers(catalog, settings, bootstrap, lane, stop))
 
 
 def registry(catalog: Catalog, settings: Settings) -> None:
@@ -42,10 +42,10 @@ def registry(catalog: Catalog, settings: Settings) -> None:
     from hub.registry.serving import serve  # noqa: PLC0415
 
     ready = lambda port: announce(settings, "registry", ports={"https": port})  # noqa: E731
-    _until_stopped(lambda stop: serve(catalog, settings, stop=stop, ready=ready))
+    until_stopped(lambda stop: serve(catalog, settings, stop=stop, ready=ready))
 
 
-def _until_stopped(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+def until_stopped(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Do *work* in an event loop of its own; its event is set on SIGTERM and Ctrl-C."""
 
     async def life() -> None:

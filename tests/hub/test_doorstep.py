@@ -14,7 +14,7 @@ import pytest
 from hub import catalog as catalogs
 from hub import courier_counts, doorstep, metrics
 from hub.agency import Agency, Door
-from hub.courier import first_door
+from hub.courier import first_door, served
 from hub.errors import CatalogError
 from hub.labels import closed_sets
 from hub.transports import Sink
@@ -81,9 +81,9 @@ def test_a_door_that_answered_lately_is_open_without_a_try():
 
 
 def test_every_door_that_couriers_serve_is_tried_and_no_topic():
-    found = list(doorstep.doors(CATALOG, first_door))
+    found = list(served(CATALOG, first_door))
     assert found
     assert all(isinstance(agency, Agency) and isinstance(door, Door) for agency, _, door in found)
     assert "kafka" not in {door.by for _, _, door in found}
-    by_lane = [list(doorstep.doors(CATALOG, first_door, lane)) for lane in ("urgent", "routine")]
+    by_lane = [list(served(CATALOG, first_door, lane)) for lane in ("urgent", "routine")]
     assert sorted(one[1] for lane in by_lane for one in lane) == sorted(one[1] for one in found)
