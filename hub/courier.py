@@ -24,6 +24,7 @@ from hub.office import Office
 from hub.parcel import Way
 from hub.partner import Partner
 from hub.patience import LONGEST_SECONDS, Uniform, backoff
+from hub.precedence import ALONE, Precedence
 from hub.runner import Runner
 from hub.store.entries import Arrival, Lane
 from hub.store.ledger import Ledger
@@ -177,19 +178,24 @@ class Courier:
         inflow = self._inflow_for(group_of(self._agency, self._lane), sorted(self._by_topic))
         try:
             while not office.stopping.is_set():
-                if not (records := await inflow.read()):
-                    continue
-                real = [one for one in records if not is_synthetic(one.record.headers)]
-                if len(real) < len(records):  # canaries end here: their marks are looked for in Kafka, by the lookout
-                    note("courier", "canaries let go", agency=self._agency, count=len(records) - len(real))
-                arrivals = await office.think(partial(self._arrivals, real))
-                if arrivals:
-                    await office.store(partial(office.ledger.enqueue, arrivals, office.clock()))
-                for lane in dict.fromkeys(one.lane for one in arrivals):
-                    self._nudge(lane)
-                await inflow.commit()
+                if records := await inflow.read():
+                    office.precedence.carrying()
+                    async with office.turn():
+                        await self._entered(records)
+                        await inflow.commit()
         finally:
             await inflow.close()
+
+    async def _entered(self, records: Sequence[Stored]) -> None:
+        office = self._office
+        real = [one for one in records if not is_synthetic(one.record.headers)]
+        if len(real) < len(records):  # canaries end here: their marks are looked for in Kafka, by the lookout
+            note("courier", "canaries let go", agency=self._agency, count=len(records) - len(real))
+        arrivals = await office.think(partial(self._arrivals, real))
+        if arrivals:
+            await office.store(partial(office.ledger.enqueue, arrivals, office.clock()))
+        for lane in dict.fromkeys(one.lane for one in arrivals):
+            self._nudge(lane)
 
     def _arrivals(self, records: Sequence[Stored]) -> list[Arrival]:
         return [arrival(one, self._by_topic[one.record.topic], self._office.keys) for one in records]
@@ -282,9 +288,10 @@ class Couriers:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         uniform: Uniform = random.uniform,
         in_place: bool = False,
+        precedence: Precedence = ALONE,
     ) -> None:
         scribe = None if in_place else Scribe(ledger.database)
-        self._office = Office(catalog, keys, ledger, clock, uniform, scribe, began=clock())
+        self._office = Office(catalog, keys, ledger, clock, uniform, scribe, began=clock(), precedence=precedence)
         self._ways = ways_of(catalog, lane, sink_for, door_for, first_number)
         self._own = {} if in_place else {one: ThreadPoolExecutor(1, thread_name_prefix=one) for one in self._ways}
         self._couriers = [

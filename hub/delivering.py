@@ -10,6 +10,7 @@ from datetime import timedelta
 from hub.catalog import Catalog
 from hub.courier import Couriers
 from hub.doors import Sinks, door_for, first_number
+from hub.precedence import Precedence
 from hub.renewal import SECONDS, Renewal
 from hub.settings import Settings
 from hub.store import engine
@@ -42,6 +43,7 @@ async def serve(
     def inflow(group: str, topics: Sequence[str]) -> KafkaInflow:
         return KafkaInflow(bootstrap, group, topics, settings.kafka())
 
+    precedence = Precedence(settings.path("run", "urgent"), lane)
     ledger, renewal, current = Ledger(engine(settings.ledger(lane))), Renewal(catalog), catalog
     while not stop.is_set():
         couriers = Couriers(
@@ -54,6 +56,7 @@ async def serve(
             door_for=door_for,
             first_number=first_number,
             overdue=timedelta(hours=settings.acknowledgement_hours),
+            precedence=precedence,
         )
         running = asyncio.ensure_future(couriers.run())
         waiting = asyncio.ensure_future(_changed(renewal, stop))

@@ -18,7 +18,11 @@ CLOSING = timedelta(seconds=30)  # after a period's end, or a start: for what wa
 
 
 class Ready(NamedTuple):
-    """What may go at a moment, as many groups as there is room for; and where nothing may, when to look again."""
+    """
+    What may go at a moment, as many groups as there is room for; and, where there is no more, when to look again.
+
+    *seconds* is None where there is nothing to wait for but news, and 0 where more may be ready already.
+    """
 
     at: datetime
     groups: Sequence[Group]
@@ -36,11 +40,17 @@ class Filing:
         office, ledger, lane = self._office, self._office.ledger, self._lane
         now = office.clock()
         if not self._way.filed:
-            find = partial(ledger.due, lane, now, room + len(flying), untried_first=untried_first)
-            rows = [row for row in await office.look(find) if row.message_id not in flying]
+            most = room + len(flying)
+
+            def look() -> tuple[list[Entry], datetime | None]:
+                found = ledger.due(lane, now, most, untried_first=untried_first)
+                return found, ledger.next_due(lane, now) if len(found) < most else now
+
+            found, following = await office.look(look)
+            rows = [row for row in found if row.message_id not in flying]
             groups = [Group(row.message_id, [row]) for row in rows if row.batch is None]
             groups += await self._begun(rows, room)  # made when this door still took files
-            return Ready(now, groups[:room]) if groups else Ready(now, (), await self._later(now))
+            return Ready(now, groups[:room], 0.0 if groups[room:] else _seconds(following, now))
         before, opens = self._bounds(now)
         find = partial(ledger.due, lane, now, self._way.door.batch, together=True, before=before)
         rows = [row for row in await office.look(find) if row.message_id not in flying]
@@ -67,8 +77,7 @@ class Filing:
         return (EPOCH, closing + CLOSING) if still else (begins, ends + CLOSING)
 
     async def _later(self, now: datetime) -> float | None:
-        following = await self._office.look(lambda: self._office.ledger.next_due(self._lane, now))
-        return None if following is None else max(0.01, (following - now).total_seconds())
+        return _seconds(await self._office.look(lambda: self._office.ledger.next_due(self._lane, now)), now)
 
     async def _begun(self, rows: Sequence[Entry], room: int) -> list[Group]:
         """The files whose members are fixed, whole."""
@@ -125,3 +134,8 @@ class Filing:
             if not group.new or await self._office.store(fix):
                 kept.append(parcel)
         return kept
+
+
+def _seconds(following: datetime | None, now: datetime) -> float | None:
+    """How long until *following*, where there is such a moment."""
+    return None if following is None else max(0.01, (following - now).total_seconds())

@@ -22,6 +22,7 @@ from hub.store.scribe import Scribe
 from hub.together import Together
 from hub.transports import PutsAway, Source
 from hub.transports.kafka import Committer, Follower
+from hub.transports.kafka.clients import PACE_SECONDS
 from hub.view import Identifier
 
 HOUSEKEEPING_SECONDS = 3600.0
@@ -31,7 +32,7 @@ Ready = Callable[[Mapping[str, int]], None]
 async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: asyncio.Event, ready: Ready) -> None:
     """Listen until *stop*; *ready* is called with the port of each road that has one."""
     keys = settings.keys()
-    committer = Committer(bootstrap, f"hub-gateway.{settings.shard}", settings.kafka())
+    committer = Committer(bootstrap, f"hub-gateway.{settings.shard}", settings.kafka(), pace=PACE_SECONDS)
     store = engine(settings.gateway_database)
     inbox, index = Inbox(store, keys), SqlIndex(store, keys)
     following = Following(catalog)

@@ -62,6 +62,9 @@ def _deepest(trace: object) -> str:
 
 def start(style: Literal["text", "json"] = "text", *, quiet: bool = False) -> None:
     """Send every log line to standard error in our format; *quiet* keeps to warnings."""
+    # What no line of ours says need not be found out for each: the thread, the process, and where in the code it is
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # as the library's own "Optimization" has it
     stderr = logging.StreamHandler(sys.stderr)
     stderr.setFormatter(Line(style))
     root = logging.getLogger()

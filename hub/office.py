@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ from hub.keys import Keys
 from hub.log import note
 from hub.patience import Uniform, backoff
 from hub.period import EPOCH
+from hub.precedence import ALONE, Precedence
 from hub.store.ledger import Ledger
 from hub.store.scribe import Scribe
 
@@ -32,7 +34,8 @@ class Office:
 
     *scribe* writes to the database for all of the process; *own* is where the agency's own reading and rendering are
     done, so that a long one of hers is in nobody else's way. None does it in place, not away from the event loop.
-    *began* is when the process did.
+    *began* is when the process did. *precedence* says when another lane's work goes first; then the process does
+    one piece of its own at a time, whoever has the *floor*.
     """
 
     catalog: Catalog
@@ -43,7 +46,9 @@ class Office:
     scribe: Scribe | None = None
     own: Executor | None = None
     began: datetime = EPOCH
+    precedence: Precedence = ALONE
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    floor: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def think(self, work: Callable[[], T]) -> T:
         """Do *work* that takes long away from the event loop, so that it holds up nobody's socket."""
@@ -71,6 +76,17 @@ class Office:
                 failures += 1
                 note("courier", "store away", level=logging.WARNING, kind=type(error).__name__, attempt=failures)
                 await self.pause(min(30.0, backoff(failures, self.uniform)))
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """A piece of work; while another lane has precedence only one in all of the process, and a rest after it."""
+        if not self.precedence.yields:
+            yield
+            return
+        async with self.floor:
+            began = time.monotonic()
+            yield
+            await self.pause(self.precedence.rest(time.monotonic() - began))
 
     async def pause(self, seconds: float) -> None:
         """Sleep, but not past the moment when the hub stops."""

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -23,10 +22,12 @@ from hub.following import Following
 from hub.keys import Keys
 from hub.log import note
 from hub.outbound import Desk
+from hub.precedence import ALONE, PIECE, Precedence
 from hub.quarantine.item import set_aside
 from hub.relay_counts import Counts
 from hub.tracing import Span
 from hub.transports.kafka import Follower, consumer_settings, producer_settings
+from hub.transports.kafka.clients import PACE_SECONDS
 
 BATCH = 4_000
 """Events to one transaction, of what waits: half as many cost the relay an eighth of its rate (`make bench`)."""
@@ -45,6 +46,7 @@ class Decided(NamedTuple):
 Message = Any  # confluent_kafka.Message, whose stub says None of what every consumed message has
 FENCED = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
 TRANSACTION_SECONDS = 15.0  # how long Kafka lets a transaction stay open before it ends it itself
+RESTING_SECONDS = 20.0  # after a poll; the group's patience is three times as long
 PATIENCE = 30.0  # seconds for one call to the brokers; after that its outcome is unknown and the producer is spent
 
 
@@ -76,8 +78,10 @@ class Relay:
         shard: int = 0,
         extra: Mapping[str, str] = {},
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        precedence: Precedence | None = None,
     ) -> None:
         self._clock = clock
+        self._precedence = precedence or ALONE
         self._keys = keys
         self._lane = lane
         self._following = Following(catalog)
@@ -132,11 +136,15 @@ class Relay:
             note("relay", "stopped", lane=self._lane, count=self.carried)
 
     def _poll(self) -> list[Message]:
-        """The next messages, as soon as there is one: what waits already comes along."""
+        """The next messages, as soon as there is one and it is time: what waits already comes along."""
         first = self._consumer.poll(0.25)
         if first is None:
             return []
-        batch: list[Message] = [first, *self._consumer.consume(BATCHES * BATCH - 1, 0)]
+        self._precedence.carrying()
+        if (early := self._began + PACE_SECONDS - time.monotonic()) > 0:
+            time.sleep(early)
+        most = PIECE if self._precedence.yields else BATCHES * BATCH
+        batch: list[Message] = [first, *self._consumer.consume(most - 1, 0)]
         for message in [one for one in batch if one.error() is not None]:
             if message.error().retriable():
                 batch.remove(message)
@@ -145,22 +153,39 @@ class Relay:
         return batch
 
     def _carry(self, polled: Sequence[Message], stop: threading.Event) -> None:
-        """Decide what was *polled* and commit everything that comes of it, one batch after the other."""
-        batches = [polled[start : start + BATCH] for start in range(0, len(polled), BATCH)]
-        if not self._catch_up(stop):
-            return
-        decided = self._decided(batches[0])
-        for batch, following in zip_longest(batches, batches[1:], fillvalue=()):
-            offsets, counts, done = _after(batch), decided.counts, decided.spans
+        """
+        Decide what was *polled* and commit everything that comes of it.
+
+        While the other lane has precedence it is a piece at a time with a rest after each, and what is known of
+        children is brought up to date after each rest. Who polls too seldom is put out of the group, so that in the end
+        it does not rest.
+        """
+        left, polled_at = polled, time.monotonic()
+        while left and self._catch_up(stop):
+            began = time.monotonic()
             try:
-                decided = self._transact(decided.records, offsets, meanwhile=following)
+                carried = self._in_batches(left[:PIECE] if self._precedence.yields else left)
             except KafkaException as error:
                 self._go_back(error, stop)
                 return
+            left, now = left[carried:], time.monotonic()
+            if now - polled_at < RESTING_SECONDS:
+                stop.wait(self._precedence.rest(now - began))
+
+    def _in_batches(self, events: Sequence[Message]) -> int:
+        """Carry *events*, batch after batch, until none is left or this lane is to make room; returns how many."""
+        batch, decided, carried = events[:BATCH], self._decided(events[:BATCH]), 0
+        while batch:
+            after = carried + len(batch)
+            following = () if self._precedence.yields else events[after : after + BATCH]
+            offsets, counts, done = _after(batch), decided.counts, decided.spans
+            decided = self._transact(decided.records, offsets, meanwhile=following)
             relay_counts.committed(self._lane, len(batch), time.monotonic() - self._began, counts)
             spans.committed(done)
             self.carried += len(batch)
             self._failures = 0
+            batch, carried = following, after
+        return carried
 
     def _catch_up(self, stop: threading.Event) -> bool:
         """

@@ -6,6 +6,7 @@ import threading
 
 from hub.catalog import Catalog
 from hub.cluster import prepare
+from hub.precedence import Precedence
 from hub.principals import relay_name
 from hub.relay import Relay
 from hub.renewal import Renewal, admit, keep
@@ -24,7 +25,10 @@ def relay(catalog: Catalog, settings: Settings, bootstrap: str, lane: Lane) -> N
     keep(catalog, settings.path("live"))
     stop = threading.Event()
     on_stop(stop.set)
-    carrier = Relay(catalog, settings.keys(), bootstrap, lane=lane, shard=settings.shard, extra=settings.kafka())
+    carrier = Relay(
+        catalog, settings.keys(), bootstrap, lane=lane, shard=settings.shard, extra=settings.kafka(),
+        precedence=Precedence(settings.path("run", "urgent"), lane),
+    )  # fmt: skip
     renewal, live = Renewal(catalog), settings.path("live")
 
     def use(fresh: Catalog) -> None:

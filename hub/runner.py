@@ -6,11 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from hub import courier_counts, spans
 from hub.errors import Refused
-from hub.filing import LINGER, Filing
+from hub.filing import LINGER, Filing, Ready
 from hub.log import note
 from hub.office import Office
 from hub.parcel import Parcel, Way, code_of
@@ -55,7 +55,8 @@ class Runner:
                     await asyncio.wait(self._flying)
                     continue
                 self._news.clear()
-                seconds = await self._start()
+                async with self._office.turn():
+                    seconds = await self._start()
                 if seconds is None and not self._flying and not self._news.is_set():
                     return
                 await self._rest(seconds)
@@ -116,13 +117,13 @@ class Runner:
             await self._write(failed)
             return 0.0
         if parcels:
-            return await self._take_off(parcels, ready.at)
+            return await self._take_off(parcels, ready)
         partner.decline(lane)
         return ready.seconds
 
-    async def _take_off(self, parcels: Sequence[Parcel], now: datetime) -> float:
-        """Note what is about to be tried, and a file's members before the file; then try."""
-        office = self._office
+    async def _take_off(self, parcels: Sequence[Parcel], ready: Ready) -> float | None:
+        """Note what is about to be tried, and a file's members before the file; then try. Returns as `_start` does."""
+        office, now = self._office, ready.at
         fixed = await self._filing.fixed(parcels)
         ids = [one for parcel in fixed for one in parcel.ids]
         mine = await office.store(lambda: office.ledger.attempt(self._lane, ids, now, now + LEASE))
@@ -132,8 +133,9 @@ class Runner:
         if not taken:
             self._partner.decline(self._lane)
             return AGAIN_SECONDS
+        office.precedence.carrying()
         self._partner.started(self._lane, len(taken))
-        return 0.0
+        return ready.seconds
 
     async def _deliver(self, parcel: Parcel) -> Outcome:
         began, nanoseconds = time.perf_counter(), time.time_ns()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -56,6 +57,7 @@ def make_way(lane: Lane) -> None:
 
 def announce(settings: Settings, process: str, **said: object) -> None:
     """Say that *process* is ready, to systemd and, with its ports, in the state folder, where `hub run` looks."""
+    gc.freeze()  # what was made until now stays: no need to look through all of it, again and again, for garbage
     readiness.OWN.has("start")
     path = settings.path("run", f"{process}.json")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import BindParameter, Connection, Engine, and_, bindparam, delete, exists, or_, select, text
+from sqlalchemy.schema import Table
 
 from hub.identity.closing import closing
 from hub.identity.graph import Graph, Link
@@ -37,6 +38,7 @@ _CLOSING = 0x69646E74  # any fixed number: the lock that keeps what is being clo
 _SOME: BindParameter[str] = bindparam("some", expanding=True)
 _NUMBERS: BindParameter[str] = bindparam("numbers", expanding=True)
 _SHUT = select(closed.c.mark).where(closed.c.mark.in_(_SOME))
+_KNOWN = select(names.c.name).where(names.c.name.in_(_SOME))
 _AROUND = select(
     *(links.c[name] for name in Link._fields),
     links.c.one_kind,
@@ -59,6 +61,9 @@ class SqlIndex:
     def __init__(self, store: Engine, keys: Keys) -> None:
         self._store = store
         self._keys = keys
+        self._new = {table: insert(store, table).on_conflict_do_nothing() for table in (names, doubts, closed)}
+        link = insert(store, links)
+        self._said = link.on_conflict_do_update(index_elements=["id"], set_={"last": link.excluded.last})
         create(store, metadata)
 
     def look(self, names: Mapping[str, Name], *, whole: bool = False) -> Looked:
@@ -96,11 +101,7 @@ class SqlIndex:
         used = {one for link in news.links for one in (link.one, link.other)} | {one.name for one, _ in news.doubts}
         marks = {mark(self._keys, news.names[own]): own for own in used if own in news.names}
         shut = {marks[one] for one in shut_of(connection, marks)}
-        known = {
-            row.name
-            for some in portions(used)
-            for row in connection.execute(select(names.c.name).where(names.c.name.in_(some)))
-        }
+        known = {row.name for some in portions(used) for row in connection.execute(_KNOWN, {"some": some})}
         kinds = {own: news.names[own].kind for own in used if own in news.names}
         self._insert(connection, names, [
             {"name": own, "kind": kinds[own], "box": self._box(own, news.names[own])}
@@ -112,8 +113,7 @@ class SqlIndex:
             if shut.isdisjoint((link.one, link.other))
         ]
         if rows:
-            new = insert(self._store, links)
-            connection.execute(new.on_conflict_do_update(index_elements=["id"], set_={"last": new.excluded.last}), rows)
+            connection.execute(self._said, rows)
         self._insert(connection, doubts, [
             {**doubt._asdict(), **source._asdict()}
             for doubt, source in sorted(news.doubts) if doubt.name not in shut
@@ -178,9 +178,9 @@ class SqlIndex:
     def _box(self, own: str, name: Name) -> bytes:
         return self._keys.seal("identity", json.dumps([name.issuer, name.value]).encode(), own)
 
-    def _insert(self, connection: Connection, table: object, rows: Sequence[Mapping[str, object]]) -> None:
+    def _insert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         if rows:
-            connection.execute(insert(self._store, table).on_conflict_do_nothing(), rows)  # type: ignore[arg-type]
+            connection.execute(self._new[table], rows)
 
 
 def shut_of(connection: Connection, marks: Iterable[str]) -> set[str]:

@@ -7,11 +7,17 @@ import json
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Engine, and_, delete, select
+from sqlalchemy import Engine, bindparam, delete, select
 
 from hub.keys import Keys
 from hub.store import create, insert, reading, writing
 from hub.store.tables import inbox, metadata
+
+_ANSWERED = select(inbox.c.box).where(
+    inbox.c.agency == bindparam("of_agency"),
+    inbox.c.line == bindparam("of_line"),
+    inbox.c.own_id == bindparam("of_id"),
+)
 
 
 class Remembered(NamedTuple):
@@ -32,14 +38,15 @@ class Inbox:
     def __init__(self, store: Engine, keys: Keys) -> None:
         self._store = store
         self._keys = keys
+        self._first = insert(store, inbox).on_conflict_do_nothing().returning(inbox.c.own_id)
         create(store, metadata)
 
     def recall(self, agency: str, line: str, own_id: str, content: bytes) -> Remembered | None:
         """What was answered to this id before, None where nothing was."""
         name = self._name(agency, line, own_id)
-        here = and_(inbox.c.agency == agency, inbox.c.line == line, inbox.c.own_id == name)
         with reading(self._store) as connection:
-            box = connection.execute(select(inbox.c.box).where(here)).scalar_one_or_none()
+            asked = {"of_agency": agency, "of_line": line, "of_id": name}
+            box = connection.execute(_ANSWERED, asked).scalar_one_or_none()
         if box is None:
             return None
         kept = json.loads(self._keys.unseal("inbox", box, name))
@@ -64,8 +71,7 @@ class Inbox:
         row = {"agency": agency, "line": line, "own_id": name, "created": now}
         row["box"] = self._keys.seal("inbox", kept, name)
         with writing(self._store) as connection:
-            kept_now = insert(self._store, inbox).values(row).on_conflict_do_nothing().returning(inbox.c.own_id)
-            return connection.execute(kept_now).scalar_one_or_none() is not None
+            return connection.execute(self._first, row).scalar_one_or_none() is not None
 
     def prune(self, before: datetime) -> int:
         """Forget what was answered before a moment; returns how many answers that were."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import random
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +169,56 @@ class Receiver:
             case "503 for an hour":
                 return self._status(503)
         return answer
+
+
+class Elsewhere:
+    """
+    The same in a process of its own, as partners are.
+
+    What its rudeness costs the partner itself, such as one handshake of TLS for each attempt, is then not taken from
+    the process whose other deliveries are timed.
+    """
+
+    def __init__(self, road: str, folder: Path, kind: str, *, late: float = 1.0) -> None:
+        spawned = multiprocessing.get_context("spawn")
+        self._asked, answers = spawned.Pipe()
+        self._process = spawned.Process(target=_alone, args=(answers, road, folder, kind, late), daemon=True)
+        self._process.start()
+        answers.close()  # so that its end is noticed here
+        self.port: int = self._asked.recv()
+
+    @property
+    def applied(self) -> dict[str, tuple[bytes, float]]:
+        """What it applied by now, and when, as of the clock that all processes share."""
+        found: dict[str, tuple[bytes, float]] = self._ask("applied")
+        return found
+
+    @property
+    def wire(self) -> list[tuple[str, bytes]]:
+        """All that came by now."""
+        found: list[tuple[str, bytes]] = self._ask("wire")
+        return found
+
+    def _ask(self, what: str) -> Any:
+        self._asked.send(what)
+        return self._asked.recv()
+
+    def close(self) -> None:
+        """Stop it."""
+        self._asked.close()
+        self._process.join(20)
+        self._process.kill()
+        self._process.join(20)
+
+
+def _alone(answers: Connection, road: str, folder: Path, kind: str, late: float) -> None:
+    """The life of its process: until nobody asks any more."""
+    receiver = Receiver(road, folder, kind, late=late)
+    try:
+        answers.send(receiver.port)
+        while True:
+            answers.send(getattr(receiver, answers.recv()))
+    except EOFError:
+        pass
+    finally:
+        receiver.close()

@@ -22,6 +22,7 @@ from hub.keyed import Keyed
 from hub.keys import digest
 from hub.outbound import Desk, open_letter
 from hub.policy import cite
+from hub.precedence import Precedence
 from hub.route import CONTENT_TYPES, SOURCE
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
@@ -396,7 +397,7 @@ def carrying(catalog, keys, monkeypatch):
         made.run(stop)
         return broker
 
-    carry.broker = broker
+    carry.broker, carry.relay, carry.stop = broker, made, stop
     return carry
 
 
@@ -422,6 +423,26 @@ def test_every_decision_is_published_in_the_transaction_that_it_belongs_to(carry
     broker = carrying(4)
 
     assert [topic for topic, _ in broker.published] == [broker.topic + ".to.chis"] * 4 + [disclosure.TOPIC]
+
+
+def test_while_another_lane_goes_first_events_are_carried_a_piece_at_a_time_with_a_rest_after_each(
+    carrying, catalog, monkeypatch
+):
+    """In order, none left out, and no transaction larger than a piece."""
+
+    class Urged(Precedence):
+        yields = True
+
+    rests = []
+    monkeypatch.setattr(relay, "PIECE", 2)
+    monkeypatch.setattr(carrying.relay, "_precedence", Urged(None, "routine"))
+    monkeypatch.setattr(carrying.stop, "wait", rests.append)
+    broker = carrying(6)
+
+    assert surnames(broker, catalog) == [f"S{n}" for n in range(6)]
+    assert broker.said.count("commit") == 3
+    assert len(rests) == 3
+    assert all(rest > 0 for rest in rests)
 
 
 @pytest.mark.parametrize("what", ["begin", "offsets", "commit"])

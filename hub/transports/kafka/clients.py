@@ -13,6 +13,11 @@ from confluent_kafka.admin import AdminClient
 from hub.errors import TransportError
 
 LOGGER = logging.getLogger("hub.librdkafka")  # librdkafka speaks of brokers and groups, never of messages
+PACE_SECONDS = 0.05
+"""
+How soon, at the earliest, one transaction follows another. Each costs the brokers a dozen requests, whatever it
+holds: where messages come one by one they would be busy with little else. The first after a pause goes at once.
+"""
 _QUIET = 30.0
 Extra = Mapping[str, str]
 """Settings passed on to librdkafka by its own names: `security.protocol`, `sasl.*`, `ssl.*`, and tuning."""

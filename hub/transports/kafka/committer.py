@@ -72,7 +72,8 @@ class Committer:
     """
     Commits records to Kafka for many callers at once; each call returns after the transaction that holds all of it.
 
-    A transaction takes what waits, up to *most* records, and more only where one caller brings more. *patience* is
+    A transaction takes what waits, up to *most* records, and more only where one caller brings more, and begins no
+    sooner than *pace* seconds after the last one did. *patience* is
     how long, in seconds, a caller's records are tried before it gets `TransportError`. After any error that Kafka
     does not call retriable the producer is thrown away and the same records go through a new one: librdkafka speaks
     the transaction protocol of before KIP-890, in which a late answer to one transaction can touch the next, and only
@@ -88,11 +89,14 @@ class Committer:
         *,
         patience: float = 30.0,
         most: int = 500,
+        pace: float = 0.0,
         transaction_timeout: float = 15.0,
     ) -> None:
         self._settings = producer_settings(bootstrap, transactional_id, extra, transaction_timeout=transaction_timeout)
         self._patience = patience
         self._most = most
+        self._pace = pace
+        self._began = -pace
         self._transaction_timeout = transaction_timeout
         self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._held: _Asked | None = None
@@ -166,6 +170,9 @@ class Committer:
         first, self._held = self._held or self._waiting.get(), None
         if first is None:
             return None
+        if (early := self._began + self._pace - time.monotonic()) > 0:
+            time.sleep(early)
+        self._began = time.monotonic()
         batch, count = [first], len(first.records)
         while count < self._most:
             try:

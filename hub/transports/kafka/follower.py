@@ -13,6 +13,11 @@ from hub.transports.kafka.clients import LOGGER, Extra, admin, consumer_settings
 from hub.transports.kafka.reading import END, FIRST, Place, offsets, places, stored
 
 PATIENCE = 30.0
+WAIT_MILLISECONDS = 100
+"""
+How long the broker holds a fetch when there is nothing new, and so how long it takes at most, behind what was committed
+last, to be told that it was the last. Each follower asks so often all day long.
+"""
 
 
 class Follower:
@@ -41,7 +46,7 @@ class Follower:
         self._admin = admin(bootstrap, extra)
         self._consumer = Consumer(
             consumer_settings(bootstrap, "hub-following", extra)
-            | {"enable.partition.eof": True, "fetch.wait.max.ms": 20, "auto.offset.reset": "error"},
+            | {"enable.partition.eof": True, "fetch.wait.max.ms": WAIT_MILLISECONDS, "auto.offset.reset": "error"},
             logger=LOGGER,
         )
         self._reached: dict[Place, int] = {}
