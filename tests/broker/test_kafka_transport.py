@@ -127,6 +127,20 @@ def test_many_callers_share_few_transactions(empty_kafka: str, topic: str, commi
     assert transactions(empty_kafka, topic) <= 30
 
 
+def test_those_who_come_one_by_one_share_a_transaction_where_it_has_a_pace(
+    empty_kafka: str, topic: str, committer: Opening
+) -> None:
+    """The first after a pause goes at once, and who comes before it is time for the next waits for it, together."""
+    paced, began = committer(pace=3.0), time.monotonic()
+    paced.enqueue(records(topic, b"first")).result(30)
+    assert transactions(empty_kafka, topic) == 1
+    later = [paced.enqueue(records(topic, str(n).encode())) for n in range(5) if not time.sleep(0.01)]
+    for future in later:
+        future.result(30)
+    assert transactions(empty_kafka, topic) == 2
+    assert time.monotonic() - began >= 3.0
+
+
 def test_what_one_caller_brings_is_one_transaction(empty_kafka: str, topic: str, committer: Opening) -> None:
     """A file of 40,000 rows is all there or not at all, however small the usual transaction is."""
     rows = [str(n).encode() * 20 for n in range(40_000)]
