@@ -14,6 +14,7 @@ from typing import TypeVar
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from hub import readiness
 from hub.catalog import Catalog
 from hub.keys import Keys
 from hub.log import note
@@ -32,7 +33,8 @@ class Office:
 
     *scribe* writes to the database for all of the process; *own* is where the agency's own reading and rendering are
     done, so that a long one of hers is in nobody else's way. None does it in place, not away from the event loop.
-    *began* is when the process did.
+    *began* is when the process did. *unanswered* has somebody for each who waits for the database while it is away:
+    that one was answered does not say that another is, as where a full disk is read and not written.
     """
 
     catalog: Catalog
@@ -44,6 +46,7 @@ class Office:
     own: Executor | None = None
     began: datetime = EPOCH
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    unanswered: set[object] = field(default_factory=set)
 
     async def think(self, work: Callable[[], T]) -> T:
         """Do *work* that takes long away from the event loop, so that it holds up nobody's socket."""
@@ -61,16 +64,24 @@ class Office:
         return work() if self.scribe is None else await self.scribe.write(work)
 
     async def _patiently(self, by: Callable[[Callable[[], T]], Awaitable[T]], work: Callable[[], T]) -> T:
-        failures = 0
-        while True:
-            try:
-                return await by(work)
-            except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-                if self.stopping.is_set():
-                    raise
-                failures += 1
-                note("courier", "store away", level=logging.WARNING, kind=type(error).__name__, attempt=failures)
-                await self.pause(min(30.0, backoff(failures, self.uniform)))
+        failures, somebody = 0, object()
+        try:
+            while True:
+                try:
+                    return await by(work)
+                except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+                    if self.stopping.is_set():
+                        raise
+                    failures += 1
+                    note("courier", "store away", level=logging.WARNING, kind=type(error).__name__, attempt=failures)
+                    self.unanswered.add(somebody)
+                    readiness.OWN.lacks("store", "the database does not answer; nothing is lost, and it is asked again")
+                    await self.pause(min(30.0, backoff(failures, self.uniform)))
+        finally:
+            if failures:
+                self.unanswered.discard(somebody)
+                if not self.unanswered:
+                    readiness.OWN.has("store")
 
     async def pause(self, seconds: float) -> None:
         """Sleep, but not past the moment when the hub stops."""
