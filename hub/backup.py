@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from hub import __version__, cluster, principals
 from hub.catalog import Catalog
+from hub.doors import door_for
 from hub.errors import HubError
 from hub.settings import Settings
 from hub.supervise import announced
@@ -123,7 +124,7 @@ def rewind(settings: Settings, bootstrap: str, places: list[Place], catalog: Cat
 
 def _places(catalog: Catalog, settings: Settings, bootstrap: str) -> Iterator[Place]:
     relays = cluster.relay_groups(catalog)
-    for row in cluster.behind(catalog, settings, bootstrap):
+    for row in cluster.behind(catalog, settings, bootstrap, door_for):
         if row.group not in relays and row.committed is not None:
             yield Place(row.group, row.topic, row.partition, row.committed)
 
