@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 from hub import __version__, cluster, principals
 from hub.catalog import Catalog
+from hub.doors import door_for
 from hub.errors import HubError
 from hub.settings import Settings
+from hub.supervise import announced
 from hub.transports.kafka import seek_group
 
 MANIFEST = "backup.json"
@@ -83,7 +85,7 @@ def restore(settings: Settings, folder: Path) -> list[Place]:
         if settings.path(name).exists():
             raise HubError(f"{settings.path(name)} is there: move it away first, nothing is written over")
     for path in settings.path("run").glob("*.json"):
-        if _runs(path):
+        if announced(settings, path.stem) is not None:
             raise HubError(f"{path.stem} runs: stop the hub first")
     for name, digest in said["files"].items():
         source = folder / name
@@ -122,7 +124,7 @@ def rewind(settings: Settings, bootstrap: str, places: list[Place], catalog: Cat
 
 def _places(catalog: Catalog, settings: Settings, bootstrap: str) -> Iterator[Place]:
     relays = cluster.relay_groups(catalog)
-    for row in cluster.behind(catalog, settings, bootstrap):
+    for row in cluster.behind(catalog, settings, bootstrap, door_for):
         if row.group not in relays and row.committed is not None:
             yield Place(row.group, row.topic, row.partition, row.committed)
 
@@ -154,11 +156,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _runs(announcement: Path) -> bool:
-    try:
-        os.kill(int(json.loads(announcement.read_text(encoding="utf-8"))["pid"]), 0)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return True

@@ -8,7 +8,7 @@ from typing import get_args
 
 from hub import principals
 from hub.catalog import Catalog
-from hub.courier import acknowledgements_of
+from hub.courier import DoorFor, acknowledgements_of, first_door, served
 from hub.courier import group_of as courier_group
 from hub.errors import TransportError
 from hub.evidence import publish_versions
@@ -81,24 +81,21 @@ def relay_groups(catalog: Catalog) -> dict[str, list[str]]:
     }
 
 
-def groups(catalog: Catalog) -> dict[str, list[str]]:
-    """Every group of the hub's own that reads topics, with the topics it should read."""
+def groups(catalog: Catalog, door_for: DoorFor = first_door) -> dict[str, list[str]]:
+    """Every group of the hub's own that reads topics, with the topics it should read; couriers by *door_for*."""
     found = relay_groups(catalog)
-    for agency in catalog.agencies.values():
-        policy = catalog.policies.get(agency.key)
-        for name, hearing in agency.hears.items():
-            if policy is not None and name in policy.hears and hearing.doors[0].by != "kafka":
-                stream = catalog.streams[name]
-                found.setdefault(courier_group(agency.key, stream.lane), []).append(stream.topic_to(agency.key))
-                if (said := hearing.doors[0].acknowledged_by) is not None:
-                    own = found.setdefault(acknowledgements_of(agency.key, stream.lane), [])
-                    own += {catalog.streams[said].topic} - set(own)
+    for agency, name, door in served(catalog, door_for):
+        stream = catalog.streams[name]
+        found.setdefault(courier_group(agency.key, stream.lane), []).append(stream.topic_to(agency.key))
+        if door.acknowledged_by is not None:
+            own = found.setdefault(acknowledgements_of(agency.key, stream.lane), [])
+            own += {catalog.streams[door.acknowledged_by].topic} - set(own)
     return found
 
 
-def behind(catalog: Catalog, settings: Settings, bootstrap: str) -> list[Lag]:
-    """How far each of the hub's groups is behind, partition by partition."""
-    return lags(bootstrap, groups(catalog), settings.kafka())
+def behind(catalog: Catalog, settings: Settings, bootstrap: str, door_for: DoorFor = first_door) -> list[Lag]:
+    """How far each of the hub's groups is behind, partition by partition; couriers by *door_for*."""
+    return lags(bootstrap, groups(catalog, door_for), settings.kafka())
 
 
 def by_topic(rows: list[Lag], now: datetime | None = None) -> Mapping[tuple[str, str], tuple[int, float]]:

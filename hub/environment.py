@@ -17,7 +17,7 @@ from hub.settings import PASSED_TO_KAFKA, Settings
 OURS = "HUB_"
 ELSEWHERE = frozenset({"HUB_LEASHED", "HUB_PROVE", "HUB_TEST_DATA", "HUB_TEST_KAFKA", "HUB_DEMO_STATE"})
 """What supervision, the tests and the demo say among themselves."""
-_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+_USERINFO = re.compile(r"(?<=://)(?:[^:/@\s]*:\S*|[^/@\s]*)@")  # rather too much than a part of a password
 _KAFKA_SHOWN = frozenset({
     "SECURITY_PROTOCOL", "SASL_MECHANISM", "SASL_MECHANISMS", "SASL_USERNAME", "SSL_CA_LOCATION",
     "SSL_CERTIFICATE_LOCATION", "SSL_KEY_LOCATION", "SESSION_TIMEOUT_MS",
@@ -74,6 +74,7 @@ def faults(environment: Mapping[str, str], catalog: Catalog) -> Iterator[str]:
 
     A variable that nobody reads (a slip in its name would leave the default in force, in silence), and a secret that
     stands in the environment itself, where every child process and every dump of a container's settings has it.
+    One in an address is told by `Settings.read`, which refuses it.
     """
     known = {f"{OURS}{name.upper()}" for name in Settings.model_fields} | set(read(catalog.agencies.values()))
     for variable in sorted(environment):
@@ -85,8 +86,6 @@ def faults(environment: Mapping[str, str], catalog: Catalog) -> Iterator[str]:
             yield f"{variable} is read by nobody → {mend}"
         elif _KAFKA_SECRET.search(variable) and not variable.endswith("_FILE") and environment[variable]:
             yield f"{variable} holds a secret → write it to a file, and name that in {variable}_FILE"
-    if re.search(r"://[^/@\s]*:[^/@\s]+@", environment.get("HUB_STORE_URL", "")):
-        yield "HUB_STORE_URL holds a password → write it to a file, and name that in HUB_STORE_PASSWORD_FILE"
 
 
 def _takes(info: FieldInfo) -> str:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from hub import readiness
 from hub.catalog import Catalog
 from hub.keys import Keys
 from hub.log import note
@@ -35,7 +36,9 @@ class Office:
     *scribe* writes to the database for all of the process; *own* is where the agency's own reading and rendering are
     done, so that a long one of hers is in nobody else's way. None does it in place, not away from the event loop.
     *began* is when the process did. *precedence* says when another lane's work goes first; then the process does
-    one piece of its own at a time, whoever has the *floor*.
+    one piece of its own at a time, whoever has the *floor*. *unanswered* has somebody for each who waits for the
+    database while it is away: that one was answered does not say that another is, as where a full disk is read and not
+    written.
     """
 
     catalog: Catalog
@@ -49,6 +52,7 @@ class Office:
     precedence: Precedence = ALONE
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     floor: asyncio.Lock = field(default_factory=asyncio.Lock)
+    unanswered: set[object] = field(default_factory=set)
 
     async def think(self, work: Callable[[], T]) -> T:
         """Do *work* that takes long away from the event loop, so that it holds up nobody's socket."""
@@ -66,16 +70,24 @@ class Office:
         return work() if self.scribe is None else await self.scribe.write(work)
 
     async def _patiently(self, by: Callable[[Callable[[], T]], Awaitable[T]], work: Callable[[], T]) -> T:
-        failures = 0
-        while True:
-            try:
-                return await by(work)
-            except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-                if self.stopping.is_set():
-                    raise
-                failures += 1
-                note("courier", "store away", level=logging.WARNING, kind=type(error).__name__, attempt=failures)
-                await self.pause(min(30.0, backoff(failures, self.uniform)))
+        failures, somebody = 0, object()
+        try:
+            while True:
+                try:
+                    return await by(work)
+                except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+                    if self.stopping.is_set():
+                        raise
+                    failures += 1
+                    note("courier", "store away", level=logging.WARNING, kind=type(error).__name__, attempt=failures)
+                    self.unanswered.add(somebody)
+                    readiness.OWN.lacks("store", "the database does not answer; nothing is lost, and it is asked again")
+                    await self.pause(min(30.0, backoff(failures, self.uniform)))
+        finally:
+            if failures:
+                self.unanswered.discard(somebody)
+                if not self.unanswered:
+                    readiness.OWN.has("store")
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ from hub.agency import Agency
 from hub.catalog import Catalog
 from hub.errors import CatalogError
 from hub.stream import Lane
-from hub.topology import RELAY, WATCH_GROUP, WATCHES, changelog_of, quarantine_of, topics
+from hub.topology import RELAY, WATCH_GROUP, WATCHES, changelog_of, heard, quarantine_of, topics
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 Kind = Literal["agency", "process", "person", "deploy"]
@@ -94,16 +94,11 @@ def relay_name(lane: str) -> str:
 
 def reads_kafka(catalog: Catalog, agency: Agency) -> list[str]:
     """The topics that a live agency consumes from Kafka itself."""
-    return [catalog.streams[name].topic_to(agency.key) for name, by in _heard(catalog, agency) if "kafka" in by]
-
-
-def _heard(catalog: Catalog, agency: Agency) -> Iterator[tuple[str, set[str]]]:
-    """The streams that a live agency's policy grants and that it takes, each with the roads of its doors."""
-    policy = catalog.policies.get(agency.key)
-    if policy is not None and agency.status == "live":
-        for name, hearing in agency.hears.items():
-            if name in policy.hears:
-                yield name, {door.by for door in hearing.doors}
+    return [
+        catalog.streams[name].topic_to(agency.key)
+        for one, name in heard(catalog)
+        if one.key == agency.key and any(door.by == "kafka" for door in one.hears[name].doors)
+    ]
 
 
 def _agencies(catalog: Catalog) -> Iterator[Principal]:
@@ -158,13 +153,13 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
         yield _process(
             of_process(("couriers", lane)), "takes its lane's topics to agencies' doors", *_couriers(catalog, lane)
         )
-    heard = [catalog.streams[name].topic_to(key) for key, policy in catalog.policies.items() for name in policy.hears]
+    told = [catalog.streams[name].topic_to(key) for key, policy in catalog.policies.items() for name in policy.hears]
     emitted = [catalog.streams[one.emits].topic for one in watches]
     yield _process(
         CANARIES,
         "says invented events on every stream, and looks where they come out",
         _topics((stream.topic for stream in streams), "WRITE"),
-        _topics((*heard, *emitted, disclosure.TOPIC), "READ"),
+        _topics((*told, *emitted, disclosure.TOPIC), "READ"),
         _on("transactional-id", ["hub-canaries", "hub-canary-once"], "WRITE"),
         _reading(),
         _begun(),
@@ -184,16 +179,17 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
 
 
 def _couriers(catalog: Catalog, lane: Lane) -> Iterator[frozenset[Acl]]:
-    for agency in catalog.agencies.values():
-        for name, by in _heard(catalog, agency):
-            stream = catalog.streams[name]
-            if stream.lane == lane and by != {"kafka"}:
-                yield _topics([stream.topic_to(agency.key)], "READ")
-                yield _on("group", [courier_group(agency.key, lane)], "READ")
-            for door in agency.hears[name].doors if stream.lane == lane else ():
-                if door.acknowledged_by is not None:
-                    yield _topics([catalog.streams[door.acknowledged_by].topic], "READ")
-                    yield _on("group", [f"{courier_group(agency.key, lane)}.acknowledgements"], "READ")
+    for agency, name in heard(catalog):
+        stream, doors = catalog.streams[name], agency.hears[name].doors
+        if stream.lane != lane:
+            continue
+        if any(door.by != "kafka" for door in doors):
+            yield _topics([stream.topic_to(agency.key)], "READ")
+            yield _on("group", [courier_group(agency.key, lane)], "READ")
+        for door in doors:
+            if door.acknowledged_by is not None:
+                yield _topics([catalog.streams[door.acknowledged_by].topic], "READ")
+                yield _on("group", [f"{courier_group(agency.key, lane)}.acknowledgements"], "READ")
 
 
 def courier_group(agency: str, lane: Lane) -> str:

@@ -19,6 +19,10 @@ from hub.keys import Keys
 from hub.stream import Lane
 
 PASSED_TO_KAFKA = "HUB_KAFKA_"
+_NAMES_CALLER = re.compile(r"https?://[^/?#\s]*@")
+_HOLDS_PASSWORD = re.compile(r"://[^:/@]*:[^@]+@|[?&](?:ssl)?password=")  # as SQLAlchemy reads it, "/" and all
+_MENDED = {"store_url": "write it to a file, and name that in HUB_STORE_PASSWORD_FILE"}
+_LEFT_OUT = "leave it out of the address: whoever reads an environment would have it"
 
 
 class Settings(BaseSettings):
@@ -42,7 +46,8 @@ class Settings(BaseSettings):
         Field(description="File with the hub's secret, 32 bytes or more; made in the state folder where unset."),
     ] = None
     store_url: Annotated[
-        str, Field(description="SQL store: empty for SQLite in the state folder, or postgresql+psycopg://…")
+        str,
+        Field(description="SQL store: empty for SQLite in the state folder, or postgresql+psycopg://…, no password."),
     ] = ""
     store_password_file: Annotated[
         Path | None, Field(description="File with the password of the user whom the SQL store's address names.")
@@ -193,14 +198,23 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Settings:
-        """The settings of this environment; raises CatalogError with each variable that holds no such value."""
+        """
+        The settings of this environment; raises CatalogError with each variable that holds no such value.
+
+        An address with a password in it is refused: every child process, and every dump of a container's settings,
+        has the environment.
+        """
         try:
-            return cls()
+            said = cls()
         except ValidationError as error:
             faults = error.errors(include_input=False, include_url=False, include_context=False)
             raise CatalogError(
                 f"HUB_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in faults
             ) from None
+        told = [name for name in cls.model_fields if isinstance(value := getattr(said, name), str) and _is_told(value)]
+        if told:
+            raise CatalogError(f"HUB_{name.upper()} holds a password → {_MENDED.get(name, _LEFT_OUT)}" for name in told)
+        return said
 
     def path(self, *parts: str) -> Path:
         """A path in the state folder."""
@@ -315,6 +329,11 @@ class Settings(BaseSettings):
         `hub.endpoints.WORDS`, which say of each what it is, and what reads it.
         """
         return os.environ.get(variable(agency, name, what), "")
+
+
+def _is_told(address: str) -> bool:
+    """Whether an address tells a password, or by HTTP, where a name can be as secret, who calls."""
+    return bool((_NAMES_CALLER if address.startswith("http") else _HOLDS_PASSWORD).search(address))
 
 
 def given(path: Path, name: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -25,6 +26,8 @@ from hub.stream import Lane
 STOP_SECONDS = 30.0
 LESS_PRESSING = 10  # as nice(1) counts: about a tenth of what another process gets where both want all they can have
 LEASH = "HUB_LEASHED"
+_held: dict[Path, int] = {}
+"""What this process announced: each file stays open, and locked, for as long as the process lives."""
 
 
 def on_stop(call: Callable[[], object]) -> None:
@@ -56,24 +59,59 @@ def make_way(lane: Lane) -> None:
 
 
 def announce(settings: Settings, process: str, **said: object) -> None:
-    """Say that *process* is ready, to systemd and, with its ports, in the state folder, where `hub run` looks."""
+    """
+    Say that *process* is ready, to systemd and, with its ports, in the state folder, where `hub run` looks.
+
+    It holds for as long as this process lives: the kernel lets go of the lock whenever that ends, and however. A number
+    and a start would not do: they mean nothing in another container, and systemd's `ProcSubset=` hides them.
+    """
     gc.freeze()  # what was made until now stays: no need to look through all of it, again and again, for garbage
     readiness.OWN.has("start")
     path = settings.path("run", f"{process}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps({"pid": os.getpid(), **readiness.OWN.announced, **said}), encoding="utf-8")
+    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    with suppress(OSError):  # on a disk that knows no locks, where `announced` then takes it at its word
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.write(file, json.dumps({"pid": os.getpid(), **readiness.OWN.announced, **said}).encode())
     part.replace(path)
+    before, _held[path] = _held.get(path), file
+    if before is not None:
+        os.close(before)
     systemd.ready(process)
 
 
 def announced(settings: Settings, process: str) -> Mapping[str, object] | None:
-    """What *process* said when it was ready, or None while it is not."""
+    """What *process* said when it was ready; None while it is not, and once it is no more."""
+    path = settings.path("run", f"{process}.json")
+    try:
+        while True:
+            with path.open("rb") as file:
+                if _lives(file.fileno()):
+                    said: Mapping[str, object] = json.load(file)
+                    return said
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return None  # else it was said anew meanwhile
+    except (OSError, ValueError):
+        return None
+
+
+def last_said(settings: Settings, process: str) -> Mapping[str, object] | None:
+    """What *process* said when it was ready the last time, whether or not it is there now; None where it never was."""
     try:
         said: Mapping[str, object] = json.loads(settings.path("run", f"{process}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return said
+
+
+def _lives(announcement: int) -> bool:
+    """Whether somebody holds an announcement locked; so too where that cannot be known."""
+    try:
+        fcntl.flock(announcement, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
 
 
 class Supervisor:

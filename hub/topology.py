@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hub import archive, disclosure, handled, reviews
+from hub.agency import Agency
 from hub.catalog import Catalog, Keeping
 from hub.policy import cite
 
@@ -57,6 +58,14 @@ class Topic:
             "max.message.bytes": str(4 * 1024 * 1024),
             **({"min.compaction.lag.ms": str(self.superseded_ms)} if self.superseded_ms else {}),
         }
+
+
+def heard(catalog: Catalog) -> Iterator[tuple[Agency, str]]:
+    """What is sent to whom, (agency, stream): what a live agency takes, and its policy grants; by any of its doors."""
+    for agency in catalog.agencies.values():
+        policy = catalog.policies.get(agency.key)
+        if policy is not None and agency.status != "trial":
+            yield from ((agency, name) for name in agency.hears if name in policy.hears)
 
 
 def topics(catalog: Catalog) -> Iterator[Topic]:

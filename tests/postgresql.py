@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from hub.store import engine, reading
@@ -26,9 +27,11 @@ SECONDS = 60.0
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(password: str = "") -> Iterator[str]:
     """
-    A private server on a socket in a folder of its own, as the URL of an empty database.
+    A private server on a socket in a folder of its own, as the URL of an empty database, in which no password stands.
+
+    With a *password* it asks for that, by SCRAM; without one it trusts whoever reaches it.
 
     Only the wheel's binaries are used: its own start code leaves a user, a lock and, after a kill, a server behind.
     This one dies with the process that started it, however that ends (on Linux; elsewhere with the tests' own end).
@@ -44,8 +47,9 @@ def server() -> Iterator[str]:
             binaries = folder / "postgresql"
             shutil.copytree(wheel, binaries, ignore=shutil.ignore_patterns("include"))
         data, log = folder / "data", folder / "log"
-        make = [binaries / "bin" / "initdb", "-D", data, "-A", "trust", "-U", "hub", "-E", "UTF8", "--locale=C"]
-        made = subprocess.run([*make, "--no-sync"], cwd=folder, capture_output=True, text=True, check=False, **who)
+        make = [binaries / "bin" / "initdb", "-D", data, "-U", "hub", "-E", "UTF8", "--locale=C", "--no-sync"]
+        make += _asking(folder / "password", password)
+        made = subprocess.run(make, cwd=folder, capture_output=True, text=True, check=False, **who)
         assert made.returncode == 0, f"initdb: {made.stdout}{made.stderr}"
         options = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off", "max_connections=60")
         command = [binaries / "bin" / "postgres", "-D", data, *(word for one in options for word in ("-c", one))]
@@ -55,7 +59,8 @@ def server() -> Iterator[str]:
                 preexec_fn=_die_with_us,  # noqa: PLW1509  one system call, in tests
             )  # fmt: skip
         url, until = f"postgresql://hub@/postgres?host={folder}", time.monotonic() + SECONDS
-        while not _answers(url):
+        shown = make_url(url).set(password=password or None).render_as_string(hide_password=False)
+        while not _answers(shown):
             assert server.poll() is None, log.read_text()
             assert time.monotonic() < until, f"no connection within {SECONDS:g} s\n{log.read_text()}"
             time.sleep(0.05)
@@ -65,6 +70,14 @@ def server() -> Iterator[str]:
             server.send_signal(signal.SIGQUIT)
             server.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _asking(file: Path, password: str) -> list[str | Path]:
+    """How initdb is told by what whoever calls is known."""
+    if not password:
+        return ["-A", "trust"]
+    file.write_text(password, encoding="ascii")  # the folder is gone with the server
+    return ["-A", "scram-sha-256", "--pwfile", file]
 
 
 def _who(folder: Path) -> dict[str, Any]:

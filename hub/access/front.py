@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -22,9 +22,11 @@ from hub.errors import CatalogError
 from hub.settings import Settings
 
 
-def hang(app: web.Application, settings: Settings, port: int, tell: Callable[[str], None]) -> None:
+def hang(
+    app: web.Application, settings: Settings, agencies: Collection[str], port: int, tell: Callable[[str], None]
+) -> None:
     """
-    Put a door before *app*, which will listen on `HUB_OPS_HOST` and *port*.
+    Put a door before *app*, which will listen on `HUB_OPS_HOST` and *port*, for partners of *agencies* at the most.
 
     Without an identity provider the page is for this machine alone, and opens by a link that *tell* is called with:
     at once, and again each time that one was used. With one, people sign in there, and programs show its tokens. The
@@ -37,21 +39,21 @@ def hang(app: web.Application, settings: Settings, port: int, tell: Callable[[st
     cookies = Cookies(secure=public.startswith("https://"))
     signed_in = SignedIn(Sessions(), cookies)
     signed_in.hang(app)
-    sign_in, provider = "", provider_of(settings)
+    sign_in, provider = "", provider_of(settings, agencies)
     if provider is not None and settings.oidc_client_id:
         client = client_of(settings, public + CALLBACK)
         Login(provider, client, signed_in, cookies, trusted(settings)).hang(app)
         sign_in = LOGIN
-    Door([bearer_of(settings, provider), signed_in], hosts(settings, port), sign_in=sign_in).hang(app)
+    Door([bearer_of(settings, agencies, provider), signed_in], hosts(settings, port), sign_in=sign_in).hang(app)
     if provider is None:
         code = LocalCode(lambda code: tell(f"{public}{OPEN}?code={code}"))
         hang_local(app, code, signed_in)
         code.renew()
 
 
-def bearer_of(settings: Settings, provider: Provider | None = None) -> Bearer:
+def bearer_of(settings: Settings, agencies: Collection[str], provider: Provider | None = None) -> Bearer:
     """The way in of programs: by the provider's access tokens, where there is one, and by the gateway's tickets."""
-    return Bearer(provider or provider_of(settings), Tickets(settings.keys()))
+    return Bearer(provider or provider_of(settings, agencies), Tickets(settings.keys()))
 
 
 def check(settings: Settings) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import ssl
+from collections.abc import Collection
 
 from hub.access import keyset
 from hub.access.bearer import Provider
@@ -13,8 +15,12 @@ from hub.errors import CatalogError
 from hub.settings import Settings, given
 
 
-def provider_of(settings: Settings) -> Provider | None:
-    """The provider that `HUB_OIDC_ISSUER` names, None where it names none; raises CatalogError, by the variable."""
+def provider_of(settings: Settings, agencies: Collection[str]) -> Provider | None:
+    """
+    The provider that `HUB_OIDC_ISSUER` names, None where it names none; *agencies* are the keys of those there are.
+
+    Raises CatalogError, by the variable.
+    """
     if not settings.oidc_issuer:
         return None
     if not settings.oidc_audience and not settings.oidc_client_id:
@@ -28,6 +34,8 @@ def provider_of(settings: Settings) -> Provider | None:
         roles = Roles(settings.oidc_roles_claim, settings.oidc_roles)
     except ValueError as error:
         raise CatalogError([f"HUB_OIDC_ROLES: {error}"]) from None
+    if unknown := sorted(roles.agencies - set(agencies)):
+        raise CatalogError(_unknown(agency, agencies) for agency in unknown)
     try:
         published = Published(settings.oidc_issuer, settings.oidc_jwks, trusted(settings))
     except ValueError as error:
@@ -37,6 +45,13 @@ def provider_of(settings: Settings) -> Provider | None:
         return Provider(settings.oidc_issuer, settings.oidc_audience, published, roles, allowed)
     except ValueError as error:
         raise CatalogError([f"HUB_OIDC_ALGORITHMS: {error}"]) from None
+
+
+def _unknown(agency: str, agencies: Collection[str]) -> str:
+    """A partner's account that is nobody's would wait for whoever is given that key one day."""
+    close = difflib.get_close_matches(agency, sorted(agencies), n=1)
+    mend = f"did you mean partner:{close[0]}?" if close else "take it out, or name one that connectors/ has"
+    return f"HUB_OIDC_ROLES: there is no agency of partner:{agency} → {mend}"
 
 
 def client_of(settings: Settings, returns: str) -> Client:

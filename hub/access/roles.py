@@ -32,6 +32,11 @@ class Roles:
             else:
                 raise ValueError(f"{meaning!r} is none of ops, governance and partner:<agency>")
 
+    @property
+    def agencies(self) -> frozenset[str]:
+        """The agencies that some group is a partner of."""
+        return frozenset(agency for role, agency in self._meanings.values() if role == "partner")
+
     def caller(self, claims: Claims) -> Caller:
         """Who *claims* are of; raises `Denied` for somebody without a role, or with roles that do not go together."""
         held = {self._meanings[one] for one in self._listed(claims) if one in self._meanings}

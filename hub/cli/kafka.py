@@ -64,10 +64,11 @@ def kafka_seek(group: str, topic: str, partition: int, offset: int) -> None:
     group it is: nobody else may.
     """
     from hub import cluster, principals  # noqa: PLC0415
+    from hub.doors import door_for  # noqa: PLC0415
     from hub.transports.kafka import seek_group  # noqa: PLC0415
 
     loaded, settings = sound(), Settings.read()
-    known = cluster.groups(loaded)
+    known = cluster.groups(loaded, door_for)
     if topic not in known.get(group, ()):
         raise HubError(f"{group} does not read {topic}; there is: {', '.join(sorted(known))}")
     settings = settings.acting_as(principals.reader(loaded, group))

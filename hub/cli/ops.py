@@ -71,6 +71,9 @@ def serve(settings: Settings) -> None:
     ground = _ground(loaded, settings, bootstrap, observer)
     telling = Telling(loaded, settings, bootstrap, observer.picture)
 
+    def tell(link: str) -> None:
+        click.echo(f"open {link}")
+
     async def shown(stop: asyncio.Event) -> None:
         app = server.application(ground)
         await server.serve(
@@ -79,7 +82,7 @@ def serve(settings: Settings) -> None:
             settings.ops_port,
             stop=stop,
             tls=_tls(settings),
-            hang=lambda port: front.hang(app, settings, port, lambda link: click.echo(f"open {link}")),
+            hang=lambda port: front.hang(app, settings, loaded.agencies, port, tell),
             ready=lambda port: announce(settings, "ops", ports={"https": port}),
         )
 

@@ -24,7 +24,7 @@ from hub.ops.refused import Refused
 from hub.ops.silence import Silence
 from hub.ops.undelivered import Ledgers
 from hub.settings import Settings
-from hub.supervise import Supervisor, announced
+from hub.supervise import Supervisor, announced, last_said
 from hub.transports.kafka import Lag, Measured, Meter
 
 LOOK_SECONDS = 2.0
@@ -255,7 +255,7 @@ class Observer:
             found += words.not_ready(process)
         for quarantined in self._quarantined:
             found += words.refused(quarantined, catalog)
-        told = (announced(self._settings, "canaries") or {}).get("last", 0)
+        told = (last_said(self._settings, "canaries") or {}).get("last", 0)
         if isinstance(told, int) and told:
             found.append(words.canary(told))
         return sorted(found, key=lambda one: (one.severity != "trouble", one.since or now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from hub import cluster
+from hub import cluster, topology
 from hub.agency import Agency, Door
 from hub.catalog import Catalog
 from hub.doors import door_for
@@ -32,18 +32,15 @@ class Heard(NamedTuple):
 
 
 def heard(catalog: Catalog) -> Iterator[Heard]:
-    """What is sent to whom: by live agencies' policies, by the door that the settings name."""
-    for key, policy in catalog.policies.items():
-        agency = catalog.agencies.get(key)
-        for stream in policy.hears if agency is not None and agency.status != "trial" else ():
-            if agency is not None and stream in agency.hears and stream in catalog.streams:
-                yield Heard(agency, stream, door_for(agency, stream))
+    """What is sent to whom, by the door that the settings name."""
+    for agency, stream in topology.heard(catalog):
+        yield Heard(agency, stream, door_for(agency, stream))
 
 
 def own(catalog: Catalog) -> dict[str, Reads]:
     """The groups of the hub's own processes."""
     found: dict[str, Reads] = {}
-    for group, topics in cluster.groups(catalog).items():
+    for group, topics in cluster.groups(catalog, door_for).items():
         kind, _, rest = group.partition(".")
         reader: Reader = "courier" if kind == "courier" else "relay"
         agency = rest.partition(".")[0].replace("-", "_") if reader == "courier" else ""

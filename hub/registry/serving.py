@@ -40,7 +40,7 @@ async def serve(
         known = ByToken(tokens(settings, readers(catalog)))
     except ValueError as error:
         raise CatalogError([f"HUB_<AGENCY>_HTTPS_TOKEN_FILE: {error}"]) from None
-    desk = Desk(catalog, [known, bearer_of(settings), *others])
+    desk = Desk(catalog, [known, bearer_of(settings, catalog.agencies), *others])
     runner = web.ServerRunner(Server(desk.serve))
     await runner.setup()
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,45 +10,22 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from hub.errors import TransportError
 from hub.local_kafka import LocalKafka
+from tests.kafka import started
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """
-    The bootstrap servers of a broker of this session's own.
-
-    It is never a cluster that the environment names: tests delete topics. Where it cannot start, what needs it is
-    skipped with the reason, or fails where HUB_TEST_KAFKA is `required`.
-    """
-    wanted = os.environ.get("HUB_TEST_KAFKA", "")
-    if wanted == "no":
-        pytest.skip("HUB_TEST_KAFKA is no")
-    local = LocalKafka(tmp_path_factory.mktemp("kafka"))
-    atexit.register(local.down, patience=1)  # should the session end without its fixtures
-    try:
-        yield local.up(quick=True)
-    except TransportError as error:
-        if wanted == "required":
-            pytest.fail(f"Kafka is required and did not start: {error}", pytrace=False)
-        pytest.skip(f"Kafka did not start: {error}")
-    finally:
-        local.down()
-        atexit.unregister(local.down)
+    """The bootstrap servers of a broker of this session's own: tests delete topics."""
+    with started(tmp_path_factory.mktemp("kafka")) as local:
+        yield local.status().bootstrap
 
 
 @pytest.fixture(scope="session")
-def secured_kafka(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> Iterator[LocalKafka]:
-    """A broker of this session's own that asks everybody who they are; on the same terms as `kafka`."""
-    local = LocalKafka(tmp_path_factory.mktemp("secured"))
-    atexit.register(local.down, patience=1)
-    try:
-        local.up(1, secure=True, quick=True)
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    """A broker of this session's own that asks everybody who they are."""
+    with started(tmp_path_factory.mktemp("secured"), secure=True) as local:
         yield local
-    finally:
-        local.down()
-        atexit.unregister(local.down)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
@@ -28,7 +27,7 @@ from confluent_kafka.admin import (
 )
 
 from hub import kafka_jars
-from hub.errors import TransportError
+from tests.kafka import or_skip
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -102,15 +101,9 @@ class Brokers:
 @pytest.fixture(scope="module")
 def brokers(tmp_path_factory):
     """The three, serving; skipped where no Java or no jars are to be had, as every test that needs Kafka."""
-    try:
-        if os.environ.get("HUB_TEST_KAFKA") == "no":
-            pytest.skip("HUB_TEST_KAFKA is no")
-        folder = tmp_path_factory.mktemp("brokers")
+    folder = tmp_path_factory.mktemp("brokers")
+    with or_skip():
         java, jars = kafka_jars.java(), kafka_jars.fetch(DEPLOY / "kafka" / "pom.xml", folder, lambda step: None)
-    except TransportError as error:
-        if os.environ.get("HUB_TEST_KAFKA") == "required":
-            pytest.fail(f"Kafka is required: {error}", pytrace=False)
-        pytest.skip(f"no Kafka: {error}")
     secrets = folder / "secrets"
     subprocess.run(["sh", str(DEPLOY / "secrets.sh"), str(secrets), "clinic"], check=True, capture_output=True)
     made = Brokers(folder, secrets, java, jars)

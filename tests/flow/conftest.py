@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 from collections.abc import Iterator
 from datetime import date
@@ -13,11 +12,11 @@ from types import ModuleType
 import pytest
 
 from hub.catalog import Catalog
-from hub.errors import TransportError
 from hub.local_kafka import LocalKafka
 from tests.conftest import ROOT
 from tests.flow.partners import HttpsPartner, MllpPartner
 from tests.flow.whole import Whole
+from tests.kafka import started
 
 
 @pytest.fixture(scope="session")
@@ -45,20 +44,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def broker(place: Path) -> Iterator[LocalKafka]:
-    """A Kafka that no other module has; skips, or fails where HUB_TEST_KAFKA is `required`, where it cannot start."""
-    wanted = os.environ.get("HUB_TEST_KAFKA", "")
-    if wanted == "no":
-        pytest.skip("HUB_TEST_KAFKA is no")
-    local = LocalKafka(place / "broker")
-    try:
-        local.up(quick=True)
+    """A Kafka that no other module has."""
+    with started(place / "broker") as local:
         yield local
-    except TransportError as error:
-        if wanted == "required":
-            pytest.fail(f"Kafka is required and did not start: {error}", pytrace=False)
-        pytest.skip(f"Kafka did not start: {error}")
-    finally:
-        local.down()
 
 
 @pytest.fixture(scope="module")

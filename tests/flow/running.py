@@ -79,9 +79,9 @@ class Running:
         number = int(str(told["pid"])) if told else 0
         return 0 if gone(number) else number
 
-    def port(self, road: str) -> int:
-        """The port on which the gateway listens for *road*, such as `https`."""
-        told = announced(self.settings, "gateway")
+    def port(self, road: str, process: str = "gateway") -> int:
+        """The port on which a *process* listens for *road*, such as `https`."""
+        told = announced(self.settings, process)
         assert told is not None
         return int(told["ports"][road])  # type: ignore[index]  # written by announce()
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import socket
 import ssl
 import time
@@ -14,20 +15,27 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
 import pytest
+from sqlalchemy import make_url, select
 
 from hub.access.assertion import TYPE
 from hub.catalog import Catalog
 from hub.local_kafka import LocalKafka
+from hub.store import engine, reading
+from hub.store.tables import metadata
 from hub.transports.tls import client_context
 from tests.flow.partners import HttpsPartner, MllpPartner, until
 from tests.flow.running import EVERY, hub
+from tests.flow.searching import descendants, holding, told
+from tests.flow.signing_in import Browser, providing
 from tests.flow.whole import Whole, broker_pid
-from tests.hub.provider import Signer, write_keys
+from tests.hub.provider import CLIENT, SECRET, Signer, write_keys
+from tests.postgresql import server
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -37,60 +45,28 @@ NOTICES, REFERRALS = "/wiltshire_police/public_protection_notices", "/mash_front
 
 
 class Kept(NamedTuple):
-    """A hub at work, its secrets by name, and everything that it answered."""
+    """A hub at work, its store, its secrets by name, and everything that it answered."""
 
     whole: Whole
+    store: str
     secrets: Mapping[str, bytes]
     answers: list[bytes]
 
 
-def forms(secret: bytes) -> list[bytes]:
-    """A secret as it is, and as programs write it: hexadecimal, base64 from each of its three beginnings, in a URL."""
-    found = [secret, secret.hex().encode(), secret.hex().upper().encode(), urllib.parse.quote(secret).encode()]
-    for shift in range(3):
-        whole = base64.b64encode(b"\x00" * shift + secret)
-        found.append(whole[-(-shift * 8 // 6) : -4])
-    return found
-
-
-def holding(place: bytes, secrets: Mapping[str, bytes]) -> set[str]:
-    """Which of *secrets* a place holds, in any form."""
-    return {name for name, secret in secrets.items() if any(form in place for form in forms(secret))}
-
-
-def descendants(*roots: int) -> set[int]:
-    """The processes that these began, and theirs, and these."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    found = set(roots)
-    while more := {one for one, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
-
-
-def told(process: int) -> bytes:
-    """What anybody of the same machine can read of a process, and what its children inherit."""
-    return b" ".join(Path(f"/proc/{process}/{name}").read_bytes() for name in ("cmdline", "environ", "comm"))
-
-
 class Caller:
-    """Whoever calls the gateway, and keeps what it answers."""
+    """Whoever calls the hub at *url*, and keeps what it answers; *ca* is by what its certificate is checked."""
 
-    def __init__(self, whole: Whole, answers: list[bytes]) -> None:
-        self._url = f"https://127.0.0.1:{whole.hub.port('https')}"
-        self._context = client_context(whole.settings.path("tls", "ca.pem"))
+    def __init__(self, url: str, ca: Path, answers: list[bytes]) -> None:
+        self._url = url
+        self._context = client_context(ca)
         self._answers = answers
 
-    def ask(self, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
-        """Status and body of one answer; of a header's name `_` is `-`."""
+    def ask(self, path: str, body: bytes | None, **headers: str) -> tuple[int, bytes]:
+        """Status and body of one answer; of a header's name `_` is `-`. It is a GET where there is no *body*."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(self._url + path, data=body, headers=named)  # noqa: S310  https
+        request = urllib.request.Request(self._url + path, data=body, headers=named)  # noqa: S310  loopback
         try:
-            with urllib.request.urlopen(request, context=self._context, timeout=30) as answer:  # noqa: S310  https
+            with urllib.request.urlopen(request, context=self._context, timeout=30) as answer:  # noqa: S310  loopback
                 status, said, heads = answer.status, answer.read(), bytes(answer.headers)
         except urllib.error.HTTPError as refused:
             with refused:
@@ -100,21 +76,20 @@ class Caller:
 
     def garble(self, sent: bytes) -> None:
         """Send what is no HTTP, and keep the answer."""
-        host, _, port = self._url.removeprefix("https://").partition(":")
-        with (
-            socket.create_connection((host, int(port)), 30) as plain,
-            self._context.wrap_socket(plain, server_hostname=host) as secured,
-        ):
-            secured.sendall(sent)
+        scheme, _, where = self._url.partition("://")
+        host, _, port = where.partition(":")
+        with socket.create_connection((host, int(port)), 30) as plain, ExitStack() as held:
+            own = held.enter_context(self._context.wrap_socket(plain, server_hostname=host)) if scheme[4:] else plain
+            own.sendall(sent)
             said = b""
-            while chunk := _read(secured):
+            while chunk := _read(own):
                 said += chunk
             self._answers.append(said)
 
 
-def _read(secured: ssl.SSLSocket) -> bytes:
+def _read(own: socket.socket) -> bytes:
     try:
-        return secured.recv(65_536)
+        return own.recv(65_536)
     except (ssl.SSLError, ConnectionError):
         return b""
 
@@ -127,49 +102,62 @@ def kept(
     """A hub whose every secret is known here, and that was used, rightly and wrongly, with each of them."""
     folder = place / "given"
     folder.mkdir(parents=True, mode=0o700)
-    secrets = {name: os.urandom(24).hex().encode() for name in ("police", "hospital", "kafka", "hub")}
+    secrets = {name: os.urandom(24).hex().encode() for name in ("police", "hospital", "kafka", "hub", "store")}
+    secrets["ops"] = SECRET.encode()
     for name, secret in secrets.items():
         (folder / name).write_bytes(secret + b"\n")
     (folder / "hub").write_bytes(secrets["hub"])
     (folder / "ours.jwk").write_text(json.dumps(OURS.private()))
     secrets["our own key"] = OURS.private()["d"].encode()
-    whole = Whole(
-        catalog, place / "state", broker, https_partner, mllp_partner, "https",
-        HUB_SECRET_FILE=str(folder / "hub"),
-        HUB_HTTPS_URL=PUBLIC,
-        HUB_WILTSHIRE_POLICE_HTTPS_TOKEN_FILE=str(folder / "police"),
-        HUB_MASH_FRONT_DOOR_HTTPS_JWKS_FILE=str(write_keys(folder / "mash.json", MASH)),
-        HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_TOKEN_FILE=str(folder / "hospital"),
-        HUB_SOCIAL_WORKER_HOSPITAL_ALERT_TOKEN_URL=f"{https_partner.url}/token",
-        HUB_SOCIAL_WORKER_HOSPITAL_ALERT_CLIENT_ID="hub",
-        HUB_SOCIAL_WORKER_HOSPITAL_ALERT_CLIENT_JWK_FILE=str(folder / "ours.jwk"),
-        HUB_KAFKA_SASL_PASSWORD_FILE=str(folder / "kafka"),
-    )  # fmt: skip
-    try:
-        whole.start()
-        for name in ("server.key", "client.key"):
-            pem = whole.settings.path("tls", name).read_bytes()
-            secrets[f"tls {name}"] = b"".join(pem.splitlines()[1:-1])[:60]
-        answers: list[bytes] = []
-        secrets |= used(whole, Caller(whole, answers), secrets)
-        messages = list(day.the_day(today))
-        for one in messages:
-            if one.line == "flags":
-                whole.drop(one.agency, one.line, one.name, one.data)
-        with whole.hospital() as hospital:
+    with server(secrets["store"].decode()) as store, providing(https_partner.ca.parent) as provider:
+        whole = Whole(
+            catalog, place / "state", broker, https_partner, mllp_partner, "https",
+            HUB_SECRET_FILE=str(folder / "hub"),
+            HUB_STORE_URL=store,
+            HUB_STORE_PASSWORD_FILE=str(folder / "store"),
+            HUB_HTTPS_URL=PUBLIC,
+            HUB_WILTSHIRE_POLICE_HTTPS_TOKEN_FILE=str(folder / "police"),
+            HUB_MASH_FRONT_DOOR_HTTPS_JWKS_FILE=str(write_keys(folder / "mash.json", MASH)),
+            HUB_GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT_TOKEN_FILE=str(folder / "hospital"),
+            HUB_SOCIAL_WORKER_HOSPITAL_ALERT_TOKEN_URL=f"{https_partner.url}/token",
+            HUB_SOCIAL_WORKER_HOSPITAL_ALERT_CLIENT_ID="hub",
+            HUB_SOCIAL_WORKER_HOSPITAL_ALERT_CLIENT_JWK_FILE=str(folder / "ours.jwk"),
+            HUB_KAFKA_SASL_PASSWORD_FILE=str(folder / "kafka"),
+            HUB_RUN_OPS="on",
+            HUB_OPS_PORT="0",
+            HUB_OIDC_ISSUER=provider.url,
+            HUB_OIDC_CLIENT_ID=CLIENT,
+            HUB_OIDC_CLIENT_SECRET_FILE=str(folder / "ops"),
+            HUB_OIDC_ROLES=json.dumps({"hub-ops": "ops"}),
+        )  # fmt: skip
+        try:
+            whole.start()
+            whole.hub.wait_ready("ops")
+            for name in ("server.key", "client.key"):
+                pem = whole.settings.path("tls", name).read_bytes()
+                secrets[f"tls {name}"] = b"".join(pem.splitlines()[1:-1])[:60]
+            answers: list[bytes] = []
+            gateway = f"https://127.0.0.1:{whole.hub.port('https')}"
+            secrets |= used(Caller(gateway, whole.settings.path("tls", "ca.pem"), answers), secrets)
+            secrets |= signed_in(whole, answers, secrets)
+            messages = list(day.the_day(today))
             for one in messages:
-                if one.agency == "great_western_hospital":
-                    hospital.say(one.data)
-        until(lambda: any("token" in one.path for one in https_partner.taken), "the hub asks for a token", 60)
-        until(lambda: any(one.headers.get("Authorization") == f"Bearer {secrets['hospital'].decode()}"
-                          for one in https_partner.taken), "an alert with its token", 60)  # fmt: skip
-        yield Kept(whole, secrets, answers)
-    finally:
-        whole.stop()
+                if one.line == "flags":
+                    whole.drop(one.agency, one.line, one.name, one.data)
+            with whole.hospital() as hospital:
+                for one in messages:
+                    if one.agency == "great_western_hospital":
+                        hospital.say(one.data)
+            until(lambda: any("token" in one.path for one in https_partner.taken), "the hub asks for a token", 60)
+            until(lambda: any(one.headers.get("Authorization") == f"Bearer {secrets['hospital'].decode()}"
+                              for one in https_partner.taken), "an alert with its token", 60)  # fmt: skip
+            yield Kept(whole, store, secrets, answers)
+        finally:
+            whole.stop()
 
 
-def used(whole: Whole, caller: Caller, secrets: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Call rightly and in every wrong way with what is secret; returns what became known by it."""
+def used(caller: Caller, secrets: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Call the gateway rightly and in every wrong way with what is secret; returns what became known by it."""
     police = secrets["police"].decode()
     json_of_police = {"Authorization": f"Bearer {police}", "Content_Type": "application/json"}
     assert caller.ask(NOTICES, b"{}", **json_of_police)[0] in (400, 422)
@@ -200,22 +188,57 @@ def used(whole: Whole, caller: Caller, secrets: Mapping[str, bytes]) -> dict[str
     return {"a ticket": ticket.encode(), "an assertion": proof.encode(), "its signature": proof[-40:].encode()}
 
 
-def places(whole: Whole, answers: list[bytes]) -> dict[str, bytes]:
+def signed_in(whole: Whole, answers: list[bytes], secrets: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Sign in to `hub ops`, and call it in every wrong way with what is secret; returns what became known by it."""
+    url = f"http://127.0.0.1:{whole.hub.port('https', 'ops')}"
+    browser = Browser(whole.https.ca)
+    page = browser.go(url + "/")
+    assert b"Overview" in page
+    session, found = browser.cookie("hub-session"), re.search(rb'name="csrf" value="([^"]+)"', page)
+    assert found is not None
+    caller, police, known = Caller(url, whole.https.ca, answers), secrets["police"].decode(), f"hub-session={session}"
+    assert caller.ask(f"/access/callback?code={police}&state={session}", None)[0] == 401
+    assert caller.ask(f"/quarantine/{police}?csrf={session}", None, Cookie=f"hub-session={police}")[0] == 401
+    assert caller.ask("/", None, Authorization=f"Bearer {police}")[0] == 401
+    assert caller.ask("/", None, Host=police, Cookie=known)[0] == 403
+    assert caller.ask(f"/nowhere/{police}", None, Cookie=known)[0] == 404
+    form = urllib.parse.urlencode({"csrf": police, "because": session}).encode()
+    assert caller.ask("/quarantine", form, Cookie=known, Content_Type="application/x-www-form-urlencoded")[0] == 403
+    caller.garble(f"GET {police} HTP\r\nCookie: {known}\r\n\r\n".encode())
+    return {"a session": session.encode(), "what its forms carry": found[1]}
+
+
+def rows(store: str, password: bytes) -> bytes:
+    """Everything that the store holds, value by value."""
+    database = engine(make_url(store).set(password=password.decode()).render_as_string(hide_password=False))
+    try:
+        with reading(database) as connection:
+            found = [row for table in metadata.sorted_tables for row in connection.execute(select(table))]
+    finally:
+        database.dispose()
+    return b"\n".join(one if isinstance(one, bytes) else str(one).encode() for row in found for one in row)
+
+
+def places(kept: Kept) -> dict[str, bytes]:
     """Everything that others may read, by what it is."""
+    whole = kept.whole
     assert whole.hub.process is not None
     processes = descendants(whole.hub.process.pid, broker_pid(whole.kafka))
-    assert {whole.hub.pid(name) for name in EVERY} <= processes
+    assert {whole.hub.pid(name) for name in (*EVERY, "ops")} <= processes
     state, private = whole.settings.state, [whole.settings.path(name) for name in ("secrets", "tls")]
     files = [one for one in state.rglob("*") if one.is_file() and not any(own in one.parents for own in private)]
+    here, away = whole.hub.environment, {"HUB_STORE_URL": "postgresql://hub@/postgres?host=/nowhere"}
     commands = [
-        hub(whole.hub.environment, *words) for words in (["lag"], ["check"], ["deliveries"], ["connect", "--help"])
+        hub(here, *words) for words in (["lag"], ["check"], ["deliveries"], ["connect", "--help"], ["settings"])
     ]
+    commands += [hub(here | away, "deliveries")]
     return {
         "processes": b"\n".join(told(one) for one in processes),
         "what processes print": whole.hub.log.read_bytes(),
         "what Kafka logs": b"\n".join(one.read_bytes() for one in (whole.kafka.folder / "node-1").glob("*.log")),
         "what commands print": b"\n".join(one.stdout + one.stderr for one in commands),
-        "answers": b"\n".join(answers),
+        "what the store holds": rows(kept.store, kept.secrets["store"]),
+        "answers": b"\n".join(kept.answers),
         "files": b"\n".join(one.read_bytes() for one in files),
         "names of files": "\n".join(map(str, files)).encode(),
     }
@@ -223,9 +246,9 @@ def places(whole: Whole, answers: list[bytes]) -> dict[str, bytes]:
 
 def test_no_secret_is_where_others_read(kept: Kept) -> None:
     """Of no process, in no log, no answer and no file but its own; every kind of secret was in use."""
-    found = places(kept.whole, kept.answers)
+    found = places(kept)
 
-    assert len(kept.secrets) == 10
+    assert len(kept.secrets) == 14
     assert len(kept.answers) > 10
     assert all(len(place) > 100 for place in found.values()), {name: len(place) for name, place in found.items()}
     assert {name: hits for name, place in found.items() if (hits := holding(place, kept.secrets))} == {}

@@ -13,11 +13,11 @@ from types import ModuleType
 import pytest
 
 from hub.catalog import Catalog
-from hub.errors import TransportError
 from hub.local_kafka import LocalKafka
 from tests.flow.partners import HttpsPartner, MllpPartner, until
 from tests.flow.running import EVERY, hub
 from tests.flow.whole import Whole
+from tests.kafka import started
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -26,13 +26,9 @@ FLAGGED = ("9990000018", "Marlowe Zoë", "20190514")
 
 @pytest.fixture(scope="module")
 def secured(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
-    """A secured Kafka, provided by `hub topics apply`; on the same terms as `broker`."""
-    wanted = os.environ.get("HUB_TEST_KAFKA", "")
-    if wanted == "no":
-        pytest.skip("HUB_TEST_KAFKA is no")
-    local = LocalKafka(place / "secured")
-    try:
-        bootstrap = local.up(1, secure=True, quick=True)
+    """A secured Kafka, provided by `hub topics apply`."""
+    with started(place / "secured", secure=True) as local:
+        bootstrap = local.status().bootstrap
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         told = {**clean, **local.security.environment(bootstrap), "HUB_STATE": str(place / "deploy")}
         applied = hub(told, "topics", "apply", "--as", "hub-admin", seconds=120)
@@ -44,12 +40,6 @@ def secured(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         assert again.returncode == 0, again.stderr
         assert again.stdout.decode().strip() == "the cluster is as the catalog derives it"
         yield local
-    except TransportError as error:
-        if wanted == "required":
-            pytest.fail(f"Kafka is required and did not start: {error}", pytrace=False)
-        pytest.skip(f"Kafka did not start: {error}")
-    finally:
-        local.down()
 
 
 @pytest.fixture(scope="module", params=["password", "certificate"])

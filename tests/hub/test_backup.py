@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
 import stat
 import threading
@@ -23,6 +21,7 @@ from hub.store.entries import Arrival, Lane
 from hub.store.inbox import Inbox
 from hub.store.ledger import Ledger
 from hub.store.tables import metadata
+from hub.supervise import announce
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 LANE = Lane("clinic", "moves", "")
@@ -151,8 +150,7 @@ def test_beside_a_hub_that_runs_nothing_is_put_back(settings, tmp_path):
     """Its processes hold what they read: a store under them would be another's."""
     backups.backup(settings, tmp_path / "copy")
     elsewhere = Settings(state=tmp_path / "elsewhere")
-    elsewhere.path("run").mkdir(parents=True)
-    elsewhere.path("run", "gateway.json").write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+    announce(elsewhere, "gateway")
 
     with pytest.raises(HubError, match="gateway runs: stop the hub first"):
         backups.restore(elsewhere, tmp_path / "copy")

@@ -65,7 +65,7 @@ async def serving(app: web.Application, links: list[str], **settings: Any) -> As
     port = sock.sockets[0].getsockname()[1]
     sock.close()
     await sock.wait_closed()
-    front.hang(app, Settings(**settings), port, links.append)
+    front.hang(app, Settings(**settings), (), port, links.append)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()

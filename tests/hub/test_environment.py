@@ -95,7 +95,6 @@ def test_a_slip_in_a_name_is_told_with_what_was_meant(catalog):
         ("HUB_KAFKA_SASL_PASSWORD", "tortoise"),
         ("HUB_KAFKA_SSL_KEY_PEM", "tortoise"),
         ("HUB_KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET", "tortoise"),
-        ("HUB_STORE_URL", "postgresql://hub:tortoise@db/hub"),
     ],
 )
 def test_a_secret_in_the_environment_itself_is_told_and_never_shown(variable, value, catalog):
@@ -132,6 +131,21 @@ def test_the_verb_shows_what_is_said_and_ends_with_1_where_nobody_reads_it(monke
     assert good.exit_code == 0
     assert bad.exit_code == 1
     assert "HUB_REVEIW_DAYS is read by nobody → did you mean HUB_REVIEW_DAYS?" in bad.output
+
+
+def test_the_verb_never_shows_the_password_in_an_address_and_says_where_it_goes(monkeypatch):
+    """It ends with 1, whatever the password is made of."""
+    for name in [name for name in os.environ if name.startswith("HUB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("HUB_STORE_URL", "postgresql://hub:Xqj/Zvk@W?qx@db/hub?password=Xqj")
+
+    ran = CliRunner().invoke(cli.main, ["settings", "--said"])
+
+    assert ran.exit_code == 1
+    assert "postgresql://…@db/hub" in ran.output
+    assert "HUB_STORE_URL holds a password → write it to a file, and name that in HUB_STORE_PASSWORD_FILE" in ran.output
+    assert not any(part in ran.output for part in ("Xqj", "Zvk", "qx"))
 
 
 def test_the_reference_has_every_setting_and_every_word(catalog):

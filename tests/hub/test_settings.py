@@ -57,6 +57,42 @@ def test_every_setting_that_cannot_be_is_told_at_once_and_without_its_value(monk
     assert "Zebedee" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "mended"),
+    [
+        ("HUB_STORE_URL", "postgresql://hub:tortoise@db/hub", "HUB_STORE_PASSWORD_FILE"),
+        ("HUB_STORE_URL", "postgresql+psycopg://hub:tort/oise@db/hub", "HUB_STORE_PASSWORD_FILE"),
+        ("HUB_STORE_URL", "postgresql://hub@db/hub?sslmode=verify-full&password=tortoise", "HUB_STORE_PASSWORD_FILE"),
+        ("HUB_SCHEMA_REGISTRY_URL", "https://hub:tortoise@registry.example", "leave it out"),
+        ("HUB_OTLP_ENDPOINT", "http://tortoise@127.0.0.1:4318", "leave it out"),
+    ],
+)
+def test_an_address_with_a_password_in_it_is_refused_and_not_repeated(variable, value, mended, monkeypatch):
+    """It says where the password goes instead."""
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(CatalogError, match=rf"^{variable} holds a password → .*{mended}") as caught:
+        Settings.read()
+
+    assert "oise" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HUB_STORE_URL", "postgresql://hub@db:5432/hub?sslmode=verify-full"),
+        ("HUB_STORE_URL", "postgresql://hub@/postgres?host=/run/postgresql"),
+        ("HUB_STORE_URL", "postgresql://hub@db/hub?passfile=/run/secrets/pgpass"),
+        ("HUB_OIDC_JWKS", "https://idp.example:8443/realms/a@b/keys"),
+    ],
+)
+def test_an_address_without_one_is_taken(variable, value, monkeypatch):
+    """Ports, paths and what follows the question mark are no passwords."""
+    monkeypatch.setenv(variable, value)
+
+    assert getattr(Settings.read(), variable.removeprefix("HUB_").lower()) == value
+
+
 def test_what_the_hub_makes_lies_in_the_state_folder(tmp_path):
     """Absolute, wherever the process is started; a setting takes precedence."""
     settings = Settings.read()

@@ -24,6 +24,7 @@ from hub.transports.tls import LocalCa, client_context, make_local_ca, server_co
 from tests.hub.provider import AUDIENCE, CLIENT, SECRET, Provider, Signer, number
 
 BROWSER = {"Accept": "text/html"}
+AGENCIES = ("wiltshire_police",)
 ROLES = {"hub-ops": "ops", "hub-governance": "governance", "police-app": "partner:wiltshire_police"}
 
 
@@ -94,7 +95,7 @@ async def page(pki: LocalCa, folder: Path, **settings: Any) -> AsyncIterator[Pag
             "oidc_roles": ROLES, "tls_ca": pki.ca, "oidc_client_id": CLIENT, "oidc_client_secret_file": secret,
             "tls_certificate": pki.server_cert, "tls_key": pki.server_key, **settings,
         })  # fmt: skip
-        front.hang(app, said, port, lambda _: pytest.fail("no local link where people sign in"))
+        front.hang(app, said, AGENCIES, port, lambda _: pytest.fail("no local link where people sign in"))
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
@@ -380,7 +381,20 @@ def test_settings_that_do_not_fit_are_told_by_name(tmp_path: Path, settings: dic
         "oidc_roles": ROLES,
     }
     with pytest.raises(CatalogError, match=word):
-        front.hang(web.Application(), Settings(state=tmp_path, **(sound | settings)), 1, lambda _: None)
+        front.hang(web.Application(), Settings(state=tmp_path, **(sound | settings)), AGENCIES, 1, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("agency", "mended"),
+    [("wiltshire_polcie", "did you mean partner:wiltshire_police"), ("zebedee", "take it out")],
+)
+def test_a_role_of_an_agency_that_is_not_there_is_refused(tmp_path: Path, agency: str, mended: str) -> None:
+    """By the variable and the name, with what to do: its accounts would see what nobody meant them to, one day."""
+    roles = ROLES | {"x": f"partner:{agency}"}
+    settings = Settings(state=tmp_path, oidc_issuer="https://provider.example", oidc_audience="a", oidc_roles=roles)
+
+    with pytest.raises(CatalogError, match=rf"^HUB_OIDC_ROLES: there is no agency of partner:{agency} → {mended}"):
+        front.bearer_of(settings, AGENCIES)
 
 
 def test_a_number_in_a_key_is_written_as_rfc_7518_has_it() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from hub import supervise
 from hub.errors import TransportError
 from hub.settings import Settings
-from hub.supervise import Supervisor, announce, announced
+from hub.supervise import Supervisor, announce, announced, last_said
 
 ROOT = Path(__file__).parents[2]
 
@@ -170,6 +171,21 @@ def test_a_process_that_is_killed_is_started_again_and_not_taken_for_ready(super
     assert announced(settings, "gateway")["pid"] == started(settings)["gateway"][1]
 
 
+def test_a_process_that_nobody_supervises_is_not_taken_for_ready_once_it_died(settings, program):
+    """Nobody takes away what it announced, and what it said last can still be read; whoever comes after it is ready."""
+    command = [str(program), "-m", "hub", "run", "gateway"]
+    with subprocess.Popen(command) as alone:
+        until(lambda: announced(settings, "gateway"), "readiness")
+        alone.kill()
+    assert announced(settings, "gateway") is None
+    assert last_said(settings, "gateway") == {"pid": alone.pid, "ports": {"one": 1}}
+
+    with subprocess.Popen(command) as after:
+        until(lambda: announced(settings, "gateway"), "readiness")
+        assert announced(settings, "gateway")["pid"] == after.pid
+        after.kill()
+
+
 def test_ending_asks_every_process_to_stop(supervisor, settings):
     """All are gone when it returns, and nothing says that they are ready."""
     running = supervisor("gateway", "relay")
@@ -254,9 +270,32 @@ def test_an_announcement_appears_whole(settings):
     settings.path("run", "odd.json").write_text("{", encoding="ascii")
 
     assert announced(settings, "relay.urgent") == {"pid": os.getpid(), "ports": {"a": 1}}
-    assert announced(settings, "odd") is None
+    assert announced(settings, "odd") is last_said(settings, "odd") is None
     assert json.loads(settings.path("run", "relay.urgent.json").read_text(encoding="utf-8"))["pid"] == os.getpid()
     assert {path.name for path in settings.path("run").iterdir()} == {"relay.urgent.json", "odd.json"}
+
+
+def test_what_is_announced_anew_holds_as_well(settings):
+    """As canaries do after each round; nobody who looks meanwhile takes them for dead."""
+    announce(settings, "canaries", rounds=0)
+    done, seen = threading.Event(), []
+
+    def look() -> None:
+        while not done.is_set():
+            seen.append(announced(settings, "canaries"))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for number in range(1, 200):
+            announce(settings, "canaries", rounds=number)
+    finally:
+        done.set()
+        looking.join()
+
+    assert seen
+    assert None not in seen
+    assert announced(settings, "canaries") == {"pid": os.getpid(), "rounds": 199}
 
 
 def test_a_process_is_called_by_its_words():

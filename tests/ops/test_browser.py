@@ -109,6 +109,14 @@ def item(put: Put) -> str:
     return put.entries(Wanted())[0].item.id
 
 
+@pytest.fixture(scope="module")
+def newest(put: Put) -> str:
+    """Another, which a test may end."""
+    from hub.quarantine.ward import Wanted
+
+    return put.entries(Wanted())[-1].item.id
+
+
 PAGES = {
     "overview": "/",
     "agencies": "/agencies",
@@ -205,6 +213,39 @@ def test_without_script_everything_is_there_and_forms_work(opened, put, item):
         search(seen.go("/disclosures"))
         assert "did not hear" in page.inner_text("main")
     assert [one.action for one in put.done[before:]] == ["shown"]
+
+
+def test_an_item_is_taken_as_a_file_mended_and_taken_in_once_another_person_agreed(opened, put, newest, tmp_path):
+    """What comes is what was sent, under a name that says nothing; each step is on record, and no word of the file."""
+    before, mended = len(put.done), tmp_path / "mended.csv"
+    with opened() as seen:
+        page = seen.go(f"/quarantine/{newest}")
+        page.check("#as-file")
+        page.fill("#show-because", WHY)
+        with page.expect_download() as coming:
+            page.click("#show button")
+        sent = Path(coming.value.path()).read_bytes()
+        assert coming.value.suggested_filename == f"{newest[:8]}.bin"
+        assert sent.endswith(b",<b>Zo\xc3\xab</b>,2012-03-04,866,990001,990001,2026-09-12,PM,,?\r\n")
+        mended.write_bytes(sent.replace(b",?\r\n", b",\\\r\n"))
+
+        page.click("#correction summary")
+        page.set_input_files("#corrected", mended)
+        page.check("#deed-replay")
+        page.fill("#replay-because", WHY)
+        page.click("#replay button")
+        assert page.get_attribute("#replay-second", "aria-invalid") == "true"
+        assert page.is_visible("#corrected")
+        assert [one.action for one in put.done[before:]] == ["shown"]
+
+        page.set_input_files("#corrected", mended)  # a browser keeps what was typed, and no file
+        page.check("#deed-replay")
+        page.fill("#replay-second", "Ada Quill")
+        page.click("#replay button")
+        assert "replayed, 1 events" in page.inner_text("main")
+        assert [one for one in seen.faults if "status of 422" not in one] == []
+    done = [(one.item, one.action, one.by, one.second) for one in put.done[before:]]
+    assert done == [(newest, "shown", "Bo Sample", ""), (newest, "replayed", "Bo Sample", "Ada Quill")]
 
 
 def test_a_page_is_kept_up_to_date_and_keeps_what_is_unfolded_and_where_the_focus_is(opened, looked, catalog):

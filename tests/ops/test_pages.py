@@ -76,6 +76,14 @@ def test_a_page_is_sound_for_whoever_has_it_read_aloud(page, path, role):
 
 
 @pytest.mark.parametrize(("path", "role"), OF_STAFF)
+def test_every_column_has_a_heading_that_begins_like_a_sentence(page, path, role):
+    """As all do; on a phone it stands before each value."""
+    heads = [one.text_content() for one in page.get(path, role).page.xpath("//th[@role='columnheader']")]
+
+    assert [one for one in heads if one[:1] != one[:1].upper() or not one] == []
+
+
+@pytest.mark.parametrize(("path", "role"), OF_STAFF)
 def test_nothing_on_a_page_is_a_script_a_style_or_another_hosts(page, path, role):
     """The content security policy would stop it, and then something would be missing."""
     said = page.get(path, role)

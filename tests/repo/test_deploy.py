@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from hub import catalog as catalogs
-from hub import cluster, environment, kafka_jars, local_kafka
+from hub import cluster, environment, kafka_jars, local_node
 from hub.cli.carrying import PROCESSES
 from hub.doors import Sinks, door_for
 from hub.settings import Settings
@@ -89,7 +89,7 @@ def test_compose_has_three_brokers_that_know_each_other(compose: dict[str, Any])
 
 def test_the_brokers_lose_nothing_that_was_acknowledged() -> None:
     """Three copies, two of them in sync, no unclean election: and all that the local Kafka also promises."""
-    local = dict(line.split("=", 1) for line in local_kafka._CHOICES.splitlines())
+    local = dict(line.split("=", 1) for line in local_node.CHOICES.splitlines())
     asked = {"copies": 3, "in_sync": 2}
     same = [
         *("default.replication.factor", "min.insync.replicas", "unclean.leader.election.enable"),

@@ -193,7 +193,7 @@ def says(catalog: Catalog, picture: Picture, one: Agency, now: datetime, *, own:
                 )
             )
         )
-    heads = ("Line", "comes as", "becomes", Head("a minute", number=True), "Last heard")
+    heads = ("Line", "Comes as", "Becomes", Head("A minute", number=True), "Last heard")
     return parts.table("What it says, line by line", heads, rows, "nothing")
 
 

@@ -127,7 +127,7 @@ def _who(catalog: Catalog, answer: Answer) -> Markup:
         heard = [one for one in own if one.verdict == "released"]
         streams = "; ".join(dict.fromkeys(words.named(one.stream) for one in heard)) or "nothing"
         rows.append(Row((telling.name_of(catalog, agency), streams, str(len(heard)), str(len(own) - len(heard)))))
-    heads = ("Agency", "heard of", parts.Head("Heard", number=True), parts.Head("Withheld", number=True))
+    heads = ("Agency", "Heard of", parts.Head("Heard", number=True), parts.Head("Withheld", number=True))
     return parts.table("Who heard", heads, rows, "nobody", "narrow")
 
 

@@ -141,7 +141,7 @@ def _table(catalog: Catalog, found: Flow) -> Markup:
                 )
             )
         )
-    heads = ("Stream", "Said by", Head("said a minute", number=True), "Heard by", Head("heard a minute", number=True))
+    heads = ("Stream", "Said by", Head("Said a minute", number=True), "Heard by", Head("Heard a minute", number=True))
     return parts.table("What flows, stream by stream", heads, rows, "no stream is there")
 
 

@@ -127,7 +127,7 @@ def told(
     ]
     heads = (
         "Who",
-        "hears",
+        "Hears",
         "State",
         "Oldest waits",
         "Agreed",
@@ -209,7 +209,7 @@ def group_table(catalog: Catalog, caption: str, found: list[Group], now: datetim
     ]
     heads = (
         "Group",
-        "reads",
+        "Reads",
         "Condition",
         Head("Behind", number=True),
         "Oldest waits",

@@ -57,7 +57,7 @@ def table(catalog: Catalog, picture: Picture) -> Markup:
         "Stream",
         "Readers",
         "Lane",
-        Head("said a minute", number=True),
+        Head("Said a minute", number=True),
         Head("Behind", number=True),
         Head("Heard by", number=True),
     )
@@ -125,7 +125,7 @@ def said(catalog: Catalog, picture: Picture, one: Stream, now: datetime) -> Mark
         for each in catalog.watches.values()
         if each.emits == one.name
     ]
-    heads = ("Who", "Line", Head("a minute", number=True), "Last heard")
+    heads = ("Who", "Line", Head("A minute", number=True), "Last heard")
     return parts.table("Who says it", heads, rows, "nobody")
 
 

@@ -16,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # their stub 
 )
 
 from hub.drift import Difference, State
+from hub.principals import Acl
 from hub.transports.kafka.clients import Extra, admin, trouble
 from hub.transports.kafka.quotas import set_quotas
 from hub.transports.kafka.scram import remove_user, set_password
@@ -47,9 +48,9 @@ def alter(
         for one in _of(done, "user", "make"):
             set_password(bootstrap, one.about, password_of(one.about), extra)
             told(one)
-        _allowed(client, _of(done, "acl", "make"), told)
+        _ruled(client.create_acls, binding, _of(done, "acl", "make"), told)
         _bounded(bootstrap, want, _of(done, "quota", "set", "remove"), told, extra)
-        _denied(client, _of(done, "acl", "remove"), told)
+        _ruled(client.delete_acls, binding_filter, _of(done, "acl", "remove"), told)
         for one in _of(done, "user", "remove"):
             remove_user(bootstrap, one.about, one.what, extra)
             told(one)
@@ -101,21 +102,13 @@ def _parted(client: AdminClient, differing: list[Difference], told: Told) -> Non
         told(one)
 
 
-def _allowed(client: AdminClient, missing: list[Difference], told: Told) -> None:
-    if missing:
-        _each(client.create_acls(
-            [binding(one.about, one.acl) for one in missing if one.acl is not None], request_timeout=SECONDS
-        ))  # fmt: skip
-    for one in missing:
-        told(one)
-
-
-def _denied(client: AdminClient, extra: list[Difference], told: Told) -> None:
-    if extra:
-        _each(client.delete_acls(
-            [binding_filter(one.about, one.acl) for one in extra if one.acl is not None], request_timeout=SECONDS
-        ))  # fmt: skip
-    for one in extra:
+def _ruled(
+    ask: Callable[..., Mapping[Any, Any]], written: Callable[[str, Acl], Any], differing: list[Difference], told: Told
+) -> None:
+    """What nobody may yet, or nobody shall any more, by what is *asked* for it and how that wants it *written*."""
+    if differing:
+        _each(ask([written(one.about, one.acl) for one in differing if one.acl is not None], request_timeout=SECONDS))
+    for one in differing:
         told(one)
 
 
