@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Engine, and_, func, inspect, make_url, select
+from sqlalchemy import Engine, and_, func, inspect, make_url, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.store import engine, reading
@@ -29,7 +29,7 @@ class Open(NamedTuple):
     What one ledger holds of one agency and stream.
 
     Of *messages* that are not acknowledged *parked* wait for a person, and *failing* were tried in vain since
-    *failing_since*; *acknowledged_at* is the last acknowledgement.
+    *failing_since*, one that is just being tried again among them; *acknowledged_at* is the last acknowledgement.
     """
 
     messages: int = 0
@@ -90,7 +90,8 @@ class Ledgers:
 
 def _open(store: Engine, ways: Collection[Way]) -> dict[Way, Open]:
     rows = deliveries.c
-    tried = and_(rows.state == "PENDING", rows.attempts > 0, ~is_handed(deliveries)).label("tried")
+    before = or_(and_(rows.state == "PENDING", rows.attempts > 0), and_(rows.state == "ATTEMPT", rows.attempts > 1))
+    tried = and_(before, ~is_handed(deliveries)).label("tried")
     counted = (func.count(), func.min(rows.seq), func.min(rows.created))
     query = select(rows.agency, rows.stream, rows.state, tried, *counted).where(rows.settled.is_(None))
     query = query.group_by(rows.agency, rows.stream, rows.state, tried)
@@ -102,7 +103,8 @@ def _open(store: Engine, ways: Collection[Way]) -> dict[Way, Open]:
             one = found.get(way, Open())
             one = one._replace(messages=one.messages + count, parked=one.parked + (count if state == "PARKED" else 0))
             if failing:
-                one = one._replace(failing=count, failing_since=created)
+                since = min(created, one.failing_since or created)
+                one = one._replace(failing=one.failing + count, failing_since=since)
             found[way], first[way] = one, min(seq, first.get(way, seq))
         where = (rows.topic, rows.partition, rows.offset, rows.created)
         for (agency, stream), seq in first.items():

@@ -32,7 +32,7 @@ class Truth:
     missed: int = 0
     held: int = 0
     held_since: datetime | None = None
-    members: int = 0
+    members: int | None = 0
 
 
 def waits(*records: Said, partitions: int = 1, **more: object) -> Truth:
@@ -52,6 +52,7 @@ class Stage:
     name: str
     config: dict[str, str] = field(default_factory=dict)
     partitions: int = 1
+    copies: int = 1
     after: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
@@ -59,7 +60,9 @@ class Stage:
         self.topic, self.group = f"{self.name}.v1", f"{self.name}.reader"
         self.admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         config = {"message.timestamp.type": "LogAppendTime"} | self.config
-        self.admin.create_topics([NewTopic(self.topic, self.partitions, 1, config=config)])[self.topic].result()
+        self.admin.create_topics([NewTopic(self.topic, self.partitions, self.copies, config=config)])[
+            self.topic
+        ].result()
 
     def say(
         self, many: int, *, partition: int = 0, key: str = "", value: bytes | None = b"x", at: int = 0
@@ -70,8 +73,10 @@ class Stage:
 
     def transaction(self, many: int) -> tuple[Producer, list[Said]]:
         """Begin a transaction, and write so many records in it."""
-        settings = {"bootstrap.servers": self.bootstrap, "transactional.id": self.name, "log_level": 0}
-        producer = Producer(settings)
+        producer = Producer({
+            "bootstrap.servers": self.bootstrap, "transactional.id": self.name, "log_level": 0,
+            "transaction.timeout.ms": 600_000,  # it ends when the scenario says so, however long brokers are away
+        })  # fmt: skip
         producer.init_transactions(10)
         producer.begin_transaction()
         return producer, _said(producer, many, self.topic, 0, "", b"x", 0)

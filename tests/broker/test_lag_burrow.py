@@ -1,166 +1,154 @@
 """
-Side by side with Burrow (Debian's package): what each reports of the scenarios, against what is so; printed.
+Side by side with Burrow: what the hub and Burrow report of each scenario of lag, against what is so; printed.
 
-Beside a broker of Kafka 4 Burrow 1.2.1 knows no group at all: its log tells of an end of file where it asks where
-topics end, and that it cannot read the topic of groups' offsets.
+Both look at one broker of Kafka 3.9, the last line to which Burrow's client can talk, and Burrow is given what it needs
+to be right: it knows every topic before anybody commits, has seen where each ends, and has read every commit. The hub
+must tell the truth of all; of what Burrow says only that it answers is held to anything, so that the comparison is one.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from confluent_kafka import IsolationLevel
 
+from hub import kafka_jars
+from hub.local_kafka import LocalKafka
 from hub.transports.kafka import Meter
+from hub.transports.kafka.reading import END, offsets, places
+from tests.broker.brokers import OFFSETS_PARTITIONS, offsets_partition
+from tests.broker.burrow import BINARY, ZOOKEEPER, Burrow, Status, burrow
+from tests.broker.lag_reported import reported
 from tests.broker.lag_scenarios import SCENARIOS, Stage, Truth
+from tests.flow.partners import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
-ZOOKEEPER = Path("/usr/share/zookeeper/bin/zkServer.sh")
-LEFT_OUT = ("compaction_with_holes", "rebalance")  # which take long, and of which Burrow can tell nothing more
-CONFIG = """
-[general]
-pidfile="{folder}/burrow.pid"
-[logging]
-filename="{folder}/burrow.log"
-level="warn"
-[zookeeper]
-servers=["127.0.0.1:{zookeeper}"]
-root-path="/burrow"
-timeout=30
-[client-profile.test]
-client-id="burrow"
-kafka-version="2.0.0"
-[cluster.local]
-class-name="kafka"
-servers=["{bootstrap}"]
-client-profile="test"
-topic-refresh=2
-offset-refresh=1
-[consumer.local]
-class-name="kafka"
-cluster="local"
-servers=["{bootstrap}"]
-client-profile="test"
-[httpserver.default]
-address="127.0.0.1:{port}"
-[storage.default]
-class-name="inmemory"
-intervals=15
-min-distance=0
-"""
+OLDER = "3.9.1"
+NOT_SAID = "cannot say"
+PLAIN = "behind_on_a_quiet_topic"
+"""What anybody who looks at offsets can tell: where Burrow cannot, it was not given what it needs."""
 
 
-def free_port() -> int:
-    """A port that was free just now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+class Compared(NamedTuple):
+    """One thing that is so, and what each of the two says of it."""
+
+    scenario: str
+    asked: str
+    true: str
+    ours: str
+    theirs: str
+    word: str
 
 
-@contextmanager
-def running(command: list[str], log: Path, **more: str) -> Iterator[None]:
-    """A process, ended afterwards with what it started."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | more)
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-@contextmanager
-def burrow(bootstrap: str, folder: Path) -> Iterator[str]:
-    """Burrow and its ZooKeeper on free ports; gives the address of its answers."""
-    zookeeper, port = free_port(), free_port()
-    (folder / "zoo.cfg").write_text(
-        f"dataDir={folder}/zookeeper\nclientPort={zookeeper}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
-    )
-    (folder / "burrow.toml").write_text(
-        CONFIG.format(folder=folder, zookeeper=zookeeper, port=port, bootstrap=bootstrap)
-    )
-    keeper = [str(ZOOKEEPER), "start-foreground", str(folder / "zoo.cfg")]
-    with running(keeper, folder / "zookeeper.log", ZOO_LOG_DIR=str(folder)):
-        _until(lambda: b"Mode" in _srvr(zookeeper), 60, folder)
-        with running([str(shutil.which("Burrow")), "--config-dir", str(folder)], folder / "burrow.out"):
-            _until(lambda: _open(port), 60, folder)
-            yield f"http://127.0.0.1:{port}/v3/kafka/local"
-
-
-def _open(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _srvr(port: int) -> bytes:
-    """What ZooKeeper says of itself, once it serves."""
+@pytest.fixture(scope="module")
+def older_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker of Kafka 3.9 for this comparison alone: the pinned pom with another version."""
+    if not os.environ.get("HUB_PROVE"):
+        pytest.skip("a comparison on which nothing depends: HUB_PROVE=1, with Debian's burrow and zookeeper")
+    assert BINARY, "apt-get install burrow"
+    assert ZOOKEEPER.exists(), "apt-get install zookeeper"
+    folder, pinned = tmp_path_factory.mktemp("older"), kafka_jars.pinned()
+    said = pinned.read_text(encoding="utf-8").replace(f">{kafka_jars.version(pinned)}<", f">{OLDER}<")
+    (folder / "pom.xml").write_text(said, encoding="utf-8")
+    local = LocalKafka(folder, folder / "pom.xml")
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as one:
-            one.sendall(b"srvr")
-            return one.recv(4096)
-    except OSError:
-        return b""
-
-
-def _until(so: object, seconds: float, folder: Path) -> None:
-    deadline = time.monotonic() + seconds
-    while not so():  # type: ignore[operator]  # a callable
-        logs = "\n".join(one.read_text(errors="replace")[-600:] for one in folder.glob("*.log"))
-        assert time.monotonic() < deadline, f"it did not start: {logs}"
-        time.sleep(0.2)
-
-
-def told(address: str, group: str) -> tuple[int | None, str]:
-    """The lag that Burrow reports of a group, None where it knows none; and its word for how the group fares."""
-    try:
-        with urllib.request.urlopen(f"{address}/consumer/{group}/lag", timeout=5) as answer:  # noqa: S310  loopback
-            status = json.load(answer)["status"]
-    except urllib.error.HTTPError as error:
-        return None, f"HTTP {error.code}"
-    parts = status["partitions"]
-    return (sum(part["current_lag"] for part in parts) if parts else None), status["status"]
+        yield local.up(quick=True)
+    finally:
+        local.down(patience=2)
 
 
 def test_what_burrow_reports_beside_what_is_reported_here(
-    empty_kafka: str, fresh: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    older_kafka: str, fresh: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ours is the truth in all; how Burrow fares is printed, and judged by nobody here."""
-    if not os.environ.get("HUB_PROVE"):
-        pytest.skip("a comparison, of which nothing depends: HUB_PROVE, with Debian's burrow and zookeeper")
-    assert shutil.which("Burrow"), "apt-get install burrow zookeeper"
-    Stage(empty_kafka, f"{fresh}-first").reached(0)  # Burrow wants to find the topic of groups' offsets when it starts
-    stages: dict[str, tuple[Stage, Truth]] = {}
-    rows: list[tuple[str, int, int, int | None, str]] = []
-    with ExitStack() as after, burrow(empty_kafka, tmp_path) as address:
-        for name, (made, partitions, config) in SCENARIOS.items():
-            if name not in LEFT_OUT:
-                stage = Stage(empty_kafka, f"{fresh}-{name.replace('_', '-')}", config, partitions)
-                after.callback(stage.after.close)
-                stages[name] = (stage, made(stage))
-        meter = Meter(empty_kafka)
+    """Ours is the truth in all, on that Kafka too; how Burrow fares is printed, and judged by nobody here."""
+    with ExitStack() as after:
+        marks = Stage(older_kafka, f"{fresh}-marks")
+        marks.reached(0)
+        theirs = after.enter_context(burrow(older_kafka, tmp_path))
+        stages = {
+            name: Stage(older_kafka, f"{fresh}-{name.replace('_', '-')}", config, partitions)
+            for name, (_, partitions, config) in SCENARIOS.items()
+        }
+        for stage in stages.values():
+            after.callback(stage.after.close)
+        until(lambda: all(len(theirs.ends(one.topic)) == one.partitions for one in (*stages.values(), marks)),
+              "Burrow knows every topic", 60, 0.2)  # fmt: skip
+        truths = {name: made(stages[name]) for name, (made, *_) in SCENARIOS.items()}
+        meter = Meter(older_kafka)
         after.callback(meter.close)
-        time.sleep(8)  # a few of Burrow's looks
-        groups = {stage.group: [stage.topic] for stage, _ in stages.values()}
-        found = meter.measure(groups).rows
-        for name, (stage, truth) in stages.items():
-            ours = sum(row.lag for row in found if row.group == stage.group)
-            rows.append((name, sum(truth.lag.values()), ours, *told(address, stage.group)))
+        ours = {name: reported(meter, stage) for name, stage in stages.items()}
+        caught_up(theirs, list(stages.values()), marks)
+        said = {name: theirs.status(stage.group) for name, stage in stages.items()}
+    rows = [row for name in stages for row in compared(name, truths[name], ours[name], said[name])]
     with capsys.disabled():
-        print(f"\n{'scenario':40} {'true':>5} {'hub':>5} {'Burrow':>7}  its word")
-        for name, true, ours, theirs, word in rows:
-            print(f"{name:40} {true:5} {ours:5} {'—' if theirs is None else theirs:>7}  {word}")
-        right = sum(true == theirs for _, true, _, theirs, _ in rows)
-        print(f"right: hub {sum(true == ours for _, true, ours, *_ in rows)}, Burrow {right}, of {len(rows)}")
-    assert all(true == ours for _, true, ours, *_ in rows), rows
+        print(table(rows))
+    assert ours == truths
+    assert said[PLAIN].lag == sum(truths[PLAIN].lag.values())
+
+
+def caught_up(theirs: Burrow, stages: Sequence[Stage], marks: Stage) -> None:
+    """Wait until Burrow has seen where every topic ends now, and read every commit that was made before."""
+    ends = {stage.topic: _ends(stage) for stage in stages}
+    until(lambda: all(theirs.ends(topic) == end for topic, end in ends.items()), "Burrow sees all ends", 60, 0.2)
+    groups: dict[int, str] = {}
+    number = 0
+    while len(groups) < OFFSETS_PARTITIONS:  # one in each partition in which commits lie, behind all others there
+        groups.setdefault(offsets_partition(name := f"{marks.name}.{number}"), name)
+        number += 1
+    for group in groups.values():
+        marks.group = group
+        marks.reached(0)
+    until(lambda: theirs.groups() >= set(groups.values()), "Burrow reads all commits", 60, 0.2)
+
+
+def _ends(stage: Stage) -> list[int]:
+    every = places(stage.admin, [stage.topic], 10)
+    found = offsets(stage.admin, every, END, 10, IsolationLevel.READ_UNCOMMITTED)
+    return [found[place] for place in every]
+
+
+def compared(name: str, true: Truth, ours: Truth, theirs: Status) -> Iterator[Compared]:
+    """What there is to say of one scenario; Burrow has no word for ages, open transactions and what was deleted."""
+    count = NOT_SAID if theirs.lag is None else str(theirs.lag)
+    scenario = name.replace("_", " ")
+    yield Compared(scenario, "how many wait", _count(true.lag), _count(ours.lag), count, theirs.word)
+    if any(true.oldest.values()):
+        yield Compared("", "since when", _since(true.oldest), _since(ours.oldest), NOT_SAID, "")
+    for asked, one, other in (
+        ("held by a transaction", true.held, ours.held),
+        ("deleted unread", true.missed, ours.missed),
+    ):
+        if one or other:
+            yield Compared("", asked, str(one), str(other), NOT_SAID, "")
+
+
+def _count(lag: Mapping[int, int]) -> str:
+    return str(sum(lag.values()))
+
+
+def _since(oldest: Mapping[int, datetime | None]) -> str:
+    moment = min((one for one in oldest.values() if one is not None), default=None)
+    return f"{moment:%H:%M:%S.%f}"[:-3] if moment is not None else "—"
+
+
+def table(rows: Sequence[Compared]) -> str:
+    """All of it, and how often each of the two was right."""
+    heads = Compared("scenario", "asked", "true", "hub", "Burrow", "its word")
+    lines = [f"{scenario:38}{asked:23}{true:>13}{ours:>13}{theirs:>12}  {word}".rstrip()
+             for scenario, asked, true, ours, theirs, word in (heads, *rows)]  # fmt: skip
+    counts = [row for row in rows if row.asked == "how many wait"]
+    right = sum(row.theirs == row.true for row in counts)
+    silent = sum(row.theirs == NOT_SAID for row in counts)
+    lines.append(
+        f"right of {len(rows)}: hub {sum(row.ours == row.true for row in rows)}, "
+        f"Burrow {sum(row.theirs == row.true for row in rows)}; of {len(counts)} counts Burrow tells {right} rightly, "
+        f"{len(counts) - right - silent} wrongly, and {silent} not at all"
+    )
+    return "\n" + "\n".join(lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,29 +12,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer
 
 from hub import catalog as catalogs
 from hub import cluster
-from hub.catalog import Catalog, folder_of
+from hub.catalog import Catalog
 from hub.courier import Couriers
 from hub.doors import Sinks, door_for
-from hub.envelope import Envelope, Record, traceparent
+from hub.envelope import Record
 from hub.ops.observing import Observer
 from hub.ops.picture import Delivery, Picture, Trouble
-from hub.outbound import Desk
 from hub.settings import Settings
 from hub.store import engine
 from hub.store.ledger import Ledger
 from hub.transports.kafka import KafkaInflow
-from hub.wire import record_of
+from tests.broker.readers import ALERT, GROUP, HOSPITAL, OFFICER, POLICE, Partner, alert, papers, saying, write
 from tests.flow.partners import HttpsPartner
 
 pytestmark = pytest.mark.broker
 
 IN_TIME = 15.0
-POLICE, HOSPITAL, OFFICER = "wiltshire_police", "great_western_hospital", "mash_referral"
-GROUP = f"{POLICE}.mash"
 
 
 @pytest.fixture(scope="module")
@@ -64,71 +59,6 @@ def observer(empty_kafka: str, catalog: Catalog, settings: Settings) -> Iterator
     yield made
     stop.set()
     thread.join()
-
-
-class Partner:
-    """A partner's consumer, which commits each record that it read; it can stop, and stand still while it stays."""
-
-    def __init__(self, bootstrap: str, topic: str) -> None:
-        self._settings = {
-            "bootstrap.servers": bootstrap, "group.id": GROUP, "auto.offset.reset": "earliest", "log_level": 0,
-            "enable.auto.commit": False,
-        }  # fmt: skip
-        self._topic = topic
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-        self.still = threading.Event()
-
-    def start(self) -> None:
-        """Read from now on."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Leave the group."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _read(self) -> None:
-        consumer = Consumer(self._settings)
-        consumer.subscribe([self._topic])
-        while not self._stop.is_set():
-            if self.still.is_set():
-                time.sleep(0.05)  # alive, and its heartbeats go on
-                continue
-            message = consumer.poll(0.1)
-            if message is not None and message.error() is None:
-                consumer.commit(message=message, asynchronous=False)
-        consumer.close()
-
-
-@contextmanager
-def saying(bootstrap: str, topic: str) -> Iterator[None]:
-    """A record a second, each with papers, for as long as it lasts."""
-    producer, stop = Producer({"bootstrap.servers": bootstrap, "log_level": 0}), threading.Event()
-
-    def work() -> None:
-        number = 0
-        while not stop.is_set():
-            producer.produce(topic, value=b"x", headers=list(papers(f"{number:032x}")))
-            producer.flush(10)
-            number += 1
-            stop.wait(1.0)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-def papers(event: str, at: datetime | None = None) -> tuple[tuple[str, bytes], ...]:
-    """The headers of an event that the hub took in at a moment."""
-    return Envelope(event, "/tests", "tests.v1", at or datetime.now(UTC), traceparent(event)).headers()
 
 
 def seconds_until(observer: Observer, so: Callable[[Picture], bool], what: str) -> float:
@@ -192,7 +122,7 @@ def test_a_receiver_that_stops_and_comes_back_is_seen_in_time(
 ) -> None:  # fmt: skip
     """The courier goes on reading Kafka; that nobody takes what it brings stands in its ledger."""
     hospital = HttpsPartner(tmp_path / "hospital")
-    name = f"HUB_{HOSPITAL}_HOSPITAL_ALERT".upper()
+    name = f"HUB_{HOSPITAL}_{ALERT}".upper()
     monkeypatch.setenv(f"{name}_URL", hospital.url)
     monkeypatch.setenv(f"{name}_TLS_CA", str(hospital.ca))
     took: dict[str, float] = {}
@@ -231,28 +161,6 @@ def courier(catalog: Catalog, settings: Settings, bootstrap: str) -> Iterator[No
         loop.call_soon_threadsafe(made[0].stop)
         thread.join(60)
         loop.close()
-
-
-def alert(catalog: Catalog, settings: Settings, bootstrap: str, number: int) -> None:
-    """What the relay would write for the hospital of one flagged arrival."""
-    example = folder_of("connectors") / HOSPITAL / "examples/hospital_alert/released.event.json"
-    stream, keys = catalog.streams["hospital_alert"], settings.keys()
-    values = stream.event.model_validate(json.loads(example.read_text(encoding="utf-8"))).model_dump()
-    now = datetime.now(UTC)
-    record = record_of(catalog, keys, stream, values, f"{number:032x}", "/tests/alerts", now)
-    mine = next(
-        one
-        for one in Desk(catalog, stream, keys).carry(record, now=now).records
-        if HOSPITAL.replace("_", "-") in one.topic
-    )
-    write(bootstrap, mine)
-
-
-def write(bootstrap: str, record: Record) -> None:
-    """Put a record on its topic."""
-    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
-    producer.produce(record.topic, value=record.value, key=record.key, headers=list(record.headers))
-    producer.flush(10)
 
 
 def test_the_clock_starts_when_the_hub_took_the_event_in(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from hub.settings import Settings
 from hub.supervise import LEASH, announced
@@ -27,10 +28,12 @@ class Running:
     It is on the hub's own leash: should the tests be killed, it ends by itself.
     """
 
+    verb: ClassVar[str] = "run"
+
     def __init__(self, state: Path, bootstrap: str, *words: str, **given: str) -> None:
         self.settings = Settings(state=state)
         self.log = state / "stderr.log"
-        self._command = [sys.executable, "-m", "hub", "run", *words]
+        self._command = [sys.executable, "-m", "hub", self.verb, *words]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         self.environment = clean | {
             "HUB_STATE": str(state),

@@ -101,6 +101,23 @@ def test_what_the_ledger_has_open_is_told_by_agency_and_stream(tmp_path: Path) -
     assert (oldest.topic, oldest.partition, oldest.offset) == ("moves.v1.to.clinic", 1, 1)
 
 
+def test_what_failed_goes_on_failing_while_it_is_tried_again(tmp_path: Path) -> None:
+    """A partner that takes half a minute to say nothing is not away for the moments between two attempts only."""
+    url = f"sqlite:///{tmp_path / 'urgent.db'}"
+    one, lane, ledgers = Ledger(engine(url)), Lane(*WAY, ""), Ledgers([url])
+    one.enqueue([arrived(lane, number) for number in range(3)], NOW)
+    failing = []
+    try:
+        for number in range(3):
+            one.attempt(lane, ["m0", "m1"][: number + 1], NOW + minutes(number), NOW + minutes(number + 1))
+            failing.append(ledgers.look([WAY])[0][WAY].failing)
+            one.settle(lane, [Again(("m0",), NOW + minutes(number), "https.503")], NOW + minutes(number))
+            failing.append(ledgers.look([WAY])[0][WAY].failing)
+    finally:
+        ledgers.close()
+    assert failing == [0, 1, 1, 1, 2, 2]
+
+
 def arrived(lane: Lane, number: int, fault: str = "") -> Arrival:
     """A message that a courier took in."""
     return Arrival(lane, f"m{number}", "moves.v1.to.clinic", 1, number, f"s{number}", b"sealed", fault=fault)

@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin import OffsetSpec as _Spec  # type: ignore[attr-defined]  # their stub forgets to export it
 
@@ -154,13 +162,21 @@ def offsets(
     timeout: float,
     isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
 ) -> dict[Place, int]:
-    """The `FIRST` offset in the log or its `END`: what is committed ends before the first open transaction."""
+    """
+    The `FIRST` offset in the log or its `END`: what is committed ends before the first open transaction.
+
+    Raises `KafkaException`, also where a leader did not answer: librdkafka then gives no error of that partition, but
+    an offset that is none, by which a backlog would look like an empty topic.
+    """
     if not of:
         return {}
     asked = client.list_offsets(
         {TopicPartition(*place): which for place in of}, isolation_level=isolation, request_timeout=timeout
     )
-    return {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
+    found = {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
+    if OFFSET_INVALID in found.values():
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+    return found
 
 
 def stored(message: Message) -> Stored:
