@@ -276,9 +276,10 @@ def test_a_receiver_that_says_nothing_and_one_that_was_away_for_long(
 ) -> None:  # fmt: skip
     """Of the first is told once an attempt was given up; the second is found to be back when it is asked again."""
     hang, take = partial(hospital.behave, "hang"), partial(hospital.behave, "take")
+    once = tried(settings) + 1
     silent = looking.came_and_went(
         "a receiver says nothing", UNANSWERED, partial(both, hang, arrive), take,
-        partial(looking.goes_on, UNANSWERED, lambda once=tried(settings) + 1: tried(settings) > once),
+        partial(looking.goes_on, UNANSWERED, lambda: tried(settings) > once),
     )  # fmt: skip
     before = tried(settings)
     long = looking.came_and_went(
