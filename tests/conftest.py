@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +20,16 @@ from hub.sync import as_synced
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_configure() -> None:
+    """
+    Let Ctrl-C mean what it means, also to the programs that tests start.
+
+    A shell that runs something in the background has it ignore the signal, and so does all that is started by it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--accept`."""
     parser.addoption(
@@ -31,7 +42,12 @@ def _logging_as_it_was() -> Iterator[None]:
     """What a command sets up for its own process does not decide what the next test hears of the log."""
     root, ours = logging.getLogger(), logging.getLogger("hub")
     handlers, levels = list(root.handlers), (root.level, ours.level)
+    found_out = {
+        name: getattr(logging, name) for name in ("logThreads", "logProcesses", "logMultiprocessing", "_srcfile")
+    }
     yield
+    for name, value in found_out.items():
+        setattr(logging, name, value)
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     ours.setLevel(levels[1])

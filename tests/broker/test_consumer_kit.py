@@ -81,10 +81,13 @@ class Partner:
         words = [sys.executable, "consumer.py", f"kafka-{PLAIN}"]
         with subprocess.Popen(words, cwd=self.folder, stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout is not None
-            told = [running.stdout.readline().rstrip("\n").split(" ", 1) for _ in range(count)]
-            self._await_commits()
-            running.send_signal(signal.SIGINT)
-            running.wait(SOON)
+            try:
+                told = [running.stdout.readline().rstrip("\n").split(" ", 1) for _ in range(count)]
+                self._await_commits()
+                running.send_signal(signal.SIGINT)
+                running.wait(SOON)
+            finally:
+                running.kill()  # else what went wrong here would wait for its end, for ever
             return told
 
     def _await_commits(self) -> None:
