@@ -180,7 +180,7 @@ class Courier:
             while not office.stopping.is_set():
                 if records := await inflow.read():
                     office.precedence.carrying()
-                    async with office.turn():
+                    async with office.turn(office.taking_in):
                         await self._entered(records)
                         await inflow.commit()
         finally:

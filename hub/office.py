@@ -35,8 +35,8 @@ class Office:
 
     *scribe* writes to the database for all of the process; *own* is where the agency's own reading and rendering are
     done, so that a long one of hers is in nobody else's way. None does it in place, not away from the event loop.
-    *began* is when the process did. *precedence* says when another lane's work goes first; then the process does
-    one piece of its own at a time, whoever has the *floor*. *unanswered* has somebody for each who waits for the
+    *began* is when the process did. *precedence* says when another lane's work goes first; then one agency at a time
+    has the floor for *taking_in*, and one lane for *carrying*. *unanswered* has somebody for each who waits for the
     database while it is away: that one was answered does not say that another is, as where a full disk is read and not
     written.
     """
@@ -51,7 +51,8 @@ class Office:
     began: datetime = EPOCH
     precedence: Precedence = ALONE
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    floor: asyncio.Lock = field(default_factory=asyncio.Lock)
+    taking_in: asyncio.Lock = field(default_factory=asyncio.Lock)
+    carrying: asyncio.Lock = field(default_factory=asyncio.Lock)
     unanswered: set[object] = field(default_factory=set)
 
     async def think(self, work: Callable[[], T]) -> T:
@@ -90,12 +91,17 @@ class Office:
                     readiness.OWN.has("store")
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """A piece of work; while another lane has precedence only one in all of the process, and a rest after it."""
+    async def turn(self, floor: asyncio.Lock) -> AsyncIterator[None]:
+        """
+        A piece of work; while another lane has precedence only one in all of the process, and a rest after it.
+
+        Who takes in and who carries have a *floor* each: of lanes to carry there may be hundreds, and who does not ask
+        Kafka for a minute is put out of its group.
+        """
         if not self.precedence.yields:
             yield
             return
-        async with self.floor:
+        async with floor:
             began = time.monotonic()
             yield
             await self.pause(self.precedence.rest(time.monotonic() - began))

@@ -20,7 +20,7 @@ from hub.stream import Lane
 MARK_SECONDS = 0.2  # how often a mark that is there already is set anew
 FRESH_SECONDS = 2.0  # how long after a mark the urgent lane counts as carrying
 SHARE = 0.25  # of its time that the routine lane works meanwhile: it is slowed, and never stands still
-LONGEST_REST = 3.0  # seconds, after a piece of work that took long for another reason
+LONGEST_REST = 1.0  # seconds, after a piece of work that took long for another reason
 PIECE = 500  # records that the routine lane takes at once meanwhile
 
 

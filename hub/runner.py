@@ -55,7 +55,7 @@ class Runner:
                     await asyncio.wait(self._flying)
                     continue
                 self._news.clear()
-                async with self._office.turn():
+                async with self._office.turn(self._office.carrying):
                     seconds = await self._start()
                 if seconds is None and not self._flying and not self._news.is_set():
                     return

@@ -65,7 +65,9 @@ def announce(settings: Settings, process: str, **said: object) -> None:
     It holds for as long as this process lives: the kernel lets go of the lock whenever that ends, and however. A number
     and a start would not do: they mean nothing in another container, and systemd's `ProcSubset=` hides them.
     """
-    gc.freeze()  # what was made until now stays: no need to look through all of it, again and again, for garbage
+    if not _held:  # what was made until it was ready first stays: no need to look through all of it for garbage
+        gc.collect()
+        gc.freeze()
     readiness.OWN.has("start")
     path = settings.path("run", f"{process}.json")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
 
 @given(worked=st.floats(0.0, 1e6))
 def test_the_routine_lane_works_a_share_of_its_time_and_never_stands_still(worked: float) -> None:
-    """For every piece of work the rest is three times as long, and three seconds at most."""
+    """For every piece of work the rest is three times as long, and a second at most."""
 
     class Urged(Precedence):
         """One that is always asked to make room."""
@@ -140,7 +140,7 @@ def test_while_it_yields_a_process_does_one_piece_at_a_time_and_rests_after_each
     inside, seen = set[object](), list[int]()
 
     async def piece(of: Office) -> None:
-        async with of.turn():
+        async with of.turn(of.carrying):
             inside.add(asyncio.current_task())
             for _ in range(5):
                 await asyncio.sleep(0)
