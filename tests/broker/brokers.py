@@ -16,9 +16,14 @@ OFFSETS = "__consumer_offsets"
 OFFSETS_PARTITIONS = 8  # as `hub.local_kafka` sets it
 
 
+def process(kafka: LocalKafka, node: int = 1) -> int:
+    """The number of a node's process."""
+    return int(json.loads((kafka.folder / f"node-{node}" / "process.json").read_bytes())["number"])
+
+
 def kill(kafka: LocalKafka, node: int) -> None:
     """SIGKILL one node, and return once it is gone."""
-    number = int(json.loads((kafka.folder / f"node-{node}" / "process.json").read_bytes())["number"])
+    number = process(kafka, node)
     os.kill(number, signal.SIGKILL)
     until(lambda: gone(number), f"the end of node {node}")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
@@ -13,7 +15,10 @@ from confluent_kafka.admin import AdminClient
 from hub.envelope import Record
 from hub.errors import TransportError
 from hub.transports.kafka import Follower, TopicWanted, ensure_topics, producer_settings
+from tests.broker.brokers import process
 from tests.flow.partners import until
+from tests.flow.running import Stopped
+from tests.kafka import started
 
 pytestmark = pytest.mark.broker
 
@@ -205,6 +210,25 @@ def test_a_topic_that_is_not_there_is_an_error_until_it_is(kafka: str, fresh: st
         follower.catch_up(20)
     finally:
         follower.close()
+    assert words(given) == ["a1"]
+
+
+@pytest.mark.slow
+def test_a_broker_that_hangs_is_never_taken_for_the_end_of_the_topic(tmp_path: Path) -> None:
+    """What is known of a child may be out of date by then: nobody may decide on it as if all had been given."""
+    given: list[Record] = []
+    with started(tmp_path) as local:
+        bootstrap = local.status().bootstrap
+        ensure_topics(bootstrap, [TopicWanted("said.v1", 1, 1, {})])
+        with closing(Follower(bootstrap, ["said.v1"], given.append)) as follower:
+            follower.catch_up(20)
+            Hand(bootstrap, "hangs").commit("said.v1", "a1")
+            with Stopped(process(local)):
+                for _ in range(2):
+                    with pytest.raises(TransportError, match="_TIMED_OUT"):
+                        follower.catch_up(1)
+                assert given == []
+            follower.catch_up(20)
     assert words(given) == ["a1"]
 
 
