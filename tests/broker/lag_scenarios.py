@@ -206,7 +206,7 @@ def compaction_with_holes(stage: Stage) -> Truth:
     last_b, last_c = stage.say(1, key="b"), stage.say(1, key="c")
     time.sleep(0.3)
     newest = stage.say(1, key="d")  # rolls the segment: the one that is written to is never compacted
-    _until(lambda: _readable(stage) <= 4, 90)
+    _until(lambda: readable(stage) <= 4, 90)
     return waits(*last_b, *last_c, *newest)
 
 
@@ -366,7 +366,8 @@ def _deleted(stage: Stage, before: int) -> None:
     future.result()
 
 
-def _readable(stage: Stage) -> int:
+def readable(stage: Stage) -> int:
+    """How many records whoever sees only what is committed can read from the beginning."""
     consumer = Consumer({
         "bootstrap.servers": stage.bootstrap, "group.id": f"{stage.name}.other", "enable.partition.eof": True,
         "auto.offset.reset": "earliest", "enable.auto.commit": False, "log_level": 0,

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer
 
 from hub.transports.kafka import Meter
 from tests.broker.lag_reported import looked
-from tests.broker.lag_scenarios import Stage, Truth, waits
+from tests.broker.lag_scenarios import Stage, Truth, readable, waits
 from tests.flow.partners import until
 
 ASK_SECONDS = 3.0  # how long one question may take; what is not answered by then is not known
@@ -74,6 +74,7 @@ class Play:
         first = stage.say(4)
         self._consumer: Consumer = stage.member()
         stage.read(self._consumer, 2)
+        self._passed = 2
         stage.transaction(4)[0].abort_transaction()
         self._waiting = [*first[2:], *stage.say(2)]
         self._open: Producer
@@ -88,6 +89,9 @@ class Play:
         until(lambda: self._committed(message), "a commit by the member", PATIENCE)
         self._open.commit_transaction(PATIENCE)
         self._waiting = [*self._waiting[1:], *self._held, *self._stage.say(1)]
+        every = self._passed + len(self._waiting) + 1
+        # That it is committed is answered before every partition has heard of it: until then it is held.
+        until(lambda: readable(self._stage) == every, "what was committed", PATIENCE)
         self.truth = waits(*self._waiting, members=1)
 
     def _committed(self, message: Message) -> bool:
