@@ -16,6 +16,7 @@ from yarl import URL
 from hub.errors import Refused, TransportError
 from hub.transports import Delivery, Reached
 from hub.transports.answers import FHIR_JSON
+from hub.transports.https.connecting import one_by_one
 from hub.transports.https.granted import Granted
 from hub.transports.https.outcome import check_outcome, seconds, start_of
 from hub.transports.https.trial import tried
@@ -99,6 +100,7 @@ class HttpsSink:
                 connector=aiohttp.TCPConnector(ssl=self._ssl),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
+                trace_configs=[one_by_one()],
             )
         try:
             async with self._session.post(
