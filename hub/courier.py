@@ -31,7 +31,7 @@ from hub.store.ledger import Ledger
 from hub.store.oversight import AT_A_TIME
 from hub.store.scribe import Scribe
 from hub.stream import Lane as StreamLane
-from hub.topology import milliseconds
+from hub.topology import heard, milliseconds
 from hub.transports import Sink
 from hub.transports.kafka.reading import Stored
 
@@ -85,16 +85,12 @@ def served(catalog: Catalog, door_for: DoorFor, lane: str = "") -> Iterator[tupl
 
     They are those of live agencies that a policy names and that read no Kafka.
     """
-    for agency in catalog.agencies.values():
-        policy = catalog.policies.get(agency.key)
-        if policy is None or agency.status == "trial":
+    for agency, name in heard(catalog):
+        if lane and catalog.streams[name].lane != lane:
             continue
-        for name in agency.hears:
-            if lane and catalog.streams[name].lane != lane:
-                continue
-            door = door_for(agency, name)
-            if name in policy.hears and door.by != "kafka":
-                yield agency, name, door
+        door = door_for(agency, name)
+        if door.by != "kafka":
+            yield agency, name, door
 
 
 def ways_of(
