@@ -10,7 +10,7 @@ from aiohttp import web
 
 from hub.access.caller import Caller
 from hub.markup import Markup, tag
-from hub.ops.web import parts
+from hub.ops.web import parts, words
 from hub.reasons import NotAnswered, Reason, reason
 
 Found = TypeVar("Found")
@@ -45,7 +45,7 @@ def why(caller: Caller, because: str) -> Reason:
 
 def because(place: str, value: str = "", fault: NotAnswered | None = None) -> Markup:
     """The field for the reason."""
-    wrong = "" if fault is None else fault.say[:1].upper() + fault.say[1:]
+    wrong = "" if fault is None else fault.say
     return parts.text("because", "Why", REASON_HINT, place, value=value, fault=wrong, long=True, letters=2_000)
 
 
@@ -55,7 +55,7 @@ def summary(place: str, say: str) -> Markup:
     return tag(
         "div",
         heading,
-        tag("p", tag("a", say[:1].upper() + say[1:], href=f"#{place}")),
+        tag("p", tag("a", words.sentence(say), href=f"#{place}")),
         class_="panel trouble",
         role="alert",
     )

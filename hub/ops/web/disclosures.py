@@ -76,7 +76,7 @@ def form(csrf: str, said: Mapping[str, str], fault: NotAnswered | None = None) -
             "32 characters, 0 to 9 and a to f. Never an NHS number or a name.",
             "subject",
             value=said.get("subject", ""),
-            fault=wrong[:1].upper() + wrong[1:],
+            fault=wrong,
             letters=64,
         ),
         asked.because("because", said.get("because", ""), fault if fault and fault.option != "subject" else None),

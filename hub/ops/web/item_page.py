@@ -126,7 +126,7 @@ def _correction(said: Mapping[str, str], wrong: str) -> Iterator[Markup]:
         "First and last name; somebody else than you.",
         "replay-second",
         value=said.get("second", ""),
-        fault=wrong[:1].upper() + wrong[1:],
+        fault=wrong,
         letters=120,
     )
 

@@ -149,7 +149,8 @@ def text(
         common["maxlength"] = str(letters)
     area = tag("textarea", value, rows="3", **common)
     control = area if long else tag("input", type="text", value=value, **common)
-    wrong = tag("p", tag("b", "Mend this: "), fault, id=f"{place}-fault", class_="fault") if fault else Markup()
+    mend = (tag("b", "Mend this: "), words.sentence(fault))
+    wrong = tag("p", *mend, id=f"{place}-fault", class_="fault") if fault else Markup()
     return tag(
         "div",
         tag("label", label, for_=place),

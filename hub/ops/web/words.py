@@ -93,5 +93,9 @@ def named(name: str) -> str:
 
 def titled(name: str) -> str:
     """The same, at the head of something."""
-    said = named(name)
+    return sentence(named(name))
+
+
+def sentence(said: str) -> str:
+    """What is said, as it stands at the head of a line."""
     return said[:1].upper() + said[1:]
