@@ -26,10 +26,16 @@ def catalog():
     return catalogs.load()
 
 
-def test_what_a_door_cannot_do_without_is_what_the_model_says(catalog, monkeypatch, tmp_path):
-    """Each variable that is missed is in the model, as one that must be there; with all of those nothing is missed."""
+@pytest.fixture
+def bare(monkeypatch):
+    """An environment without a word for the hub; returns what says one."""
     for name in [name for name in os.environ if name.startswith("HUB_")]:
         monkeypatch.delenv(name)
+    return monkeypatch.setenv
+
+
+def test_what_a_door_cannot_do_without_is_what_the_model_says(catalog, bare, tmp_path):
+    """Each variable that is missed is in the model, as one that must be there; with all of those nothing is missed."""
     (tmp_path / "file").write_text("x", encoding="utf-8")
     known, missed = read(catalog.agencies.values()), set[str]()
     for agency in catalog.agencies.values():
@@ -41,7 +47,7 @@ def test_what_a_door_cannot_do_without_is_what_the_model_says(catalog, monkeypat
                     except CatalogError as error:
                         (variable,) = re.findall(r"^(HUB_[A-Z_]+) is not set", str(error))
                         assert known[variable].must or known[variable].name == "KEY_FILE", variable
-                        monkeypatch.setenv(variable, _value(variable, tmp_path / "file"))
+                        bare(variable, _value(variable, tmp_path / "file"))
                         missed.add(variable)
                     else:
                         break
@@ -117,12 +123,10 @@ def test_of_an_address_only_what_is_no_secret_is_shown(catalog):
     assert row.said == "https://…@case.example/numbers"
 
 
-def test_the_verb_shows_what_is_said_and_ends_with_1_where_nobody_reads_it(monkeypatch):
+def test_the_verb_shows_what_is_said_and_ends_with_1_where_nobody_reads_it(bare):
     """A variable with a slip, on standard error; without it all is well."""
-    for name in [name for name in os.environ if name.startswith("HUB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "250")
-    monkeypatch.setenv("HUB_REVIEW_DAYS", "5")
+    bare("COLUMNS", "250")
+    bare("HUB_REVIEW_DAYS", "5")
 
     good = CliRunner().invoke(cli.main, ["settings", "--said"])
     bad = CliRunner(env={"HUB_REVEIW_DAYS": "5"}).invoke(cli.main, ["settings"])
@@ -133,12 +137,10 @@ def test_the_verb_shows_what_is_said_and_ends_with_1_where_nobody_reads_it(monke
     assert "HUB_REVEIW_DAYS is read by nobody → did you mean HUB_REVIEW_DAYS?" in bad.output
 
 
-def test_the_verb_never_shows_the_password_in_an_address_and_says_where_it_goes(monkeypatch):
+def test_the_verb_never_shows_the_password_in_an_address_and_says_where_it_goes(bare):
     """It ends with 1, whatever the password is made of."""
-    for name in [name for name in os.environ if name.startswith("HUB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "250")
-    monkeypatch.setenv("HUB_STORE_URL", "postgresql://hub:Xqj/Zvk@W?qx@db/hub?password=Xqj")
+    bare("COLUMNS", "250")
+    bare("HUB_STORE_URL", "postgresql://hub:Xqj/Zvk@W?qx@db/hub?password=Xqj")
 
     ran = CliRunner().invoke(cli.main, ["settings", "--said"])
 
