@@ -43,7 +43,7 @@ async def serve(
     def inflow(group: str, topics: Sequence[str]) -> KafkaInflow:
         return KafkaInflow(bootstrap, group, topics, settings.kafka())
 
-    precedence = Precedence(settings.path("run", "urgent"), lane)
+    precedence = Precedence.of(settings, lane)
     ledger, renewal, current = Ledger(engine(settings.ledger(lane))), Renewal(catalog), catalog
     while not stop.is_set():
         couriers = Couriers(

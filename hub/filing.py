@@ -21,7 +21,7 @@ class Ready(NamedTuple):
     """
     What may go at a moment, as many groups as there is room for; and, where there is no more, when to look again.
 
-    *seconds* is None where there is nothing to wait for but news, and 0 where more may be ready already.
+    *seconds* is None where there is nothing to wait for but news, and next to nothing where more may be ready already.
     """
 
     at: datetime

@@ -21,8 +21,7 @@ from hub.store.inbox import Inbox
 from hub.store.scribe import Scribe
 from hub.together import Together
 from hub.transports import PutsAway, Source
-from hub.transports.kafka import Committer, Follower
-from hub.transports.kafka.clients import PACE_SECONDS
+from hub.transports.kafka import PACE_SECONDS, Committer, Follower
 from hub.view import Identifier
 
 HOUSEKEEPING_SECONDS = 3600.0

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from hub.settings import Settings
 from hub.stream import Lane
 
 MARK_SECONDS = 0.2  # how often a mark that is there already is set anew
@@ -34,6 +35,11 @@ class Precedence:
     def __init__(self, mark: Path | None, lane: Lane, *, clock: Callable[[], float] = time.time) -> None:
         self._mark, self._lane, self._clock = mark, lane, clock
         self._told = 0.0
+
+    @classmethod
+    def of(cls, settings: Settings, lane: Lane) -> Precedence:
+        """A process's of *lane*, by the mark in the state folder."""
+        return cls(settings.path("run", "urgent"), lane)
 
     def carrying(self) -> None:
         """Say that there is something to carry now, where this lane is the urgent one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
@@ -26,8 +25,7 @@ from hub.precedence import ALONE, PIECE, Precedence
 from hub.quarantine.item import set_aside
 from hub.relay_counts import Counts
 from hub.tracing import Span
-from hub.transports.kafka import Follower, consumer_settings, producer_settings
-from hub.transports.kafka.clients import PACE_SECONDS
+from hub.transports.kafka import Follower, consumer_settings, keep_pace, producer_settings
 
 BATCH = 4_000
 """Events to one transaction, of what waits: half as many cost the relay an eighth of its rate (`make bench`)."""
@@ -119,7 +117,6 @@ class Relay:
         Raises TransportError when fenced by another relay of the same name, or where Kafka's answer leaves no way on.
         """
         note("relay", "carrying", lane=self._lane, count=len(self._desks))
-        gc.freeze()  # the catalog stays as long as the process: no need to look through it for garbage
         try:
             self._catch_up(stop)
             self._opened()  # at once: until a killed predecessor's transaction is fenced, its offsets are not to be had
@@ -141,8 +138,7 @@ class Relay:
         if first is None:
             return []
         self._precedence.carrying()
-        if (early := self._began + PACE_SECONDS - time.monotonic()) > 0:
-            time.sleep(early)
+        keep_pace(self._began)
         most = PIECE if self._precedence.yields else BATCHES * BATCH
         batch: list[Message] = [first, *self._consumer.consume(most - 1, 0)]
         for message in [one for one in batch if one.error() is not None]:

@@ -27,7 +27,7 @@ def relay(catalog: Catalog, settings: Settings, bootstrap: str, lane: Lane) -> N
     on_stop(stop.set)
     carrier = Relay(
         catalog, settings.keys(), bootstrap, lane=lane, shard=settings.shard, extra=settings.kafka(),
-        precedence=Precedence(settings.path("run", "urgent"), lane),
+        precedence=Precedence.of(settings, lane),
     )  # fmt: skip
     renewal, live = Renewal(catalog), settings.path("live")
 

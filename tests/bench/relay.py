@@ -9,6 +9,7 @@ one machine; a machine that does something else at the same time slows the relay
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import statistics
@@ -114,6 +115,7 @@ class Timed(Relay):
     def until(self, count: int) -> float:
         """Carry *count* messages; the rate from the first message to the last, in messages a second."""
         self._count, self._stop = count, threading.Event()
+        gc.freeze()  # as a process does when it says that it is ready
         self.run(self._stop)
         return count / (self._ended - self.began)
 

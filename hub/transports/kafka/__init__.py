@@ -1,6 +1,6 @@
 """Kafka: the only room that speaks to a cluster, through librdkafka; the relay above it is the one other importer."""
 
-from hub.transports.kafka.clients import consumer_settings, producer_settings
+from hub.transports.kafka.clients import PACE_SECONDS, consumer_settings, keep_pace, producer_settings
 from hub.transports.kafka.committer import Committer, Fenced
 from hub.transports.kafka.follower import Follower
 from hub.transports.kafka.groups import await_begun, begin_groups, seek_group
@@ -11,6 +11,7 @@ from hub.transports.kafka.topics import Cluster, TopicWanted, absent, cluster, e
 from hub.transports.kafka.turn import Turn
 
 __all__ = [
+    "PACE_SECONDS",
     "Cluster",
     "Committer",
     "Fenced",
@@ -28,6 +29,7 @@ __all__ = [
     "cluster",
     "consumer_settings",
     "ensure_topics",
+    "keep_pace",
     "lags",
     "producer_settings",
     "read_topic",

@@ -38,6 +38,12 @@ _MEND = {
 }
 
 
+def keep_pace(began: float, pace: float = PACE_SECONDS) -> None:
+    """Wait until *pace* seconds after *began*, when the last transaction did (of `time.monotonic`)."""
+    if (early := began + pace - time.monotonic()) > 0:
+        time.sleep(early)
+
+
 class _Once(logging.Filter):
     """Lets the same complaint through once in half a minute: a client says it again at every attempt to connect."""
 

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from hub.envelope import Record
 from hub.errors import Refused, TransportError
-from hub.transports.kafka.clients import LOGGER, Extra, producer_settings, trouble
+from hub.transports.kafka.clients import LOGGER, Extra, keep_pace, producer_settings, trouble
 
 FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
 _NEVER = {
@@ -73,12 +73,12 @@ class Committer:
     Commits records to Kafka for many callers at once; each call returns after the transaction that holds all of it.
 
     A transaction takes what waits, up to *most* records, and more only where one caller brings more, and begins no
-    sooner than *pace* seconds after the last one did. *patience* is
-    how long, in seconds, a caller's records are tried before it gets `TransportError`. After any error that Kafka
-    does not call retriable the producer is thrown away and the same records go through a new one: librdkafka speaks
-    the transaction protocol of before KIP-890, in which a late answer to one transaction can touch the next, and only
-    a new epoch shuts it out. A commit whose answer was lost is so repeated: records must carry ids by which a
-    reader knows them again. The commit of a call that failed may still have happened, for the same reason.
+    sooner than *pace* seconds after the last one did. *patience* is how long, in seconds, a caller's records are tried
+    before it gets `TransportError`. After any error that Kafka does not call retriable the producer is thrown away and
+    the same records go through a new one: librdkafka speaks the transaction protocol of before KIP-890, in which a late
+    answer to one transaction can touch the next, and only a new epoch shuts it out. A commit whose answer was lost is
+    so repeated: records must carry ids by which a reader knows them again. The commit of a call that failed may still
+    have happened, for the same reason.
     """
 
     def __init__(
@@ -170,8 +170,7 @@ class Committer:
         first, self._held = self._held or self._waiting.get(), None
         if first is None:
             return None
-        if (early := self._began + self._pace - time.monotonic()) > 0:
-            time.sleep(early)
+        keep_pace(self._began, self._pace)
         self._began = time.monotonic()
         batch, count = [first], len(first.records)
         while count < self._most:
