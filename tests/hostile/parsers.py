@@ -24,7 +24,7 @@ from hub.quarantine.item import PAPERS
 from hub.transports import Answer
 from hub.transports.memory import Answered, MemoryInbox
 from hub.transports.mllp import MllpSource
-from hub.transports.mllp_framing import BEGIN, END, Framer
+from hub.transports.mllp.framing import BEGIN, END, Framer
 from hub.wire import Wire
 
 from .seeds import Seed, of_line, of_public, of_streams, planted

@@ -27,7 +27,7 @@ from hub.store.inbox import Inbox
 from hub.transports import Answer, Delivery
 from hub.transports.memory import MemoryLog
 from hub.transports.mllp import MllpSink, MllpSource
-from hub.transports.mllp_framing import LONGEST_FRAME, MOST_GARBAGE, Framer
+from hub.transports.mllp.framing import LONGEST_FRAME, MOST_GARBAGE, Framer
 
 HOST = "127.0.0.1"
 ARRIVAL = folder_of("connectors") / "great_western_hospital/examples/adt/arrived_in_the_emergency_department.hl7"
