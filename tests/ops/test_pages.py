@@ -360,13 +360,17 @@ def test_nothing_is_shown_where_it_could_not_be_put_on_record(page, put):
     assert "Ferrars" not in said.text
 
 
-def test_a_replay_can_be_tried_first_and_says_why_nothing_comes_of_it(page, put):
-    """By the functions of the command line: today's code refuses that mark as well."""
-    item = item_of(page)
-    tried = page.post(f"/quarantine/{item}/replay", because=WHY, deed="try")
+@pytest.mark.parametrize("said", [{"deed": "try"}, {"deed": "undo"}, {}])
+def test_what_is_not_said_to_be_done_is_only_tried(page, put, said):
+    """A form that says try, one that says something unknown, and one that says nothing."""
+    tried = page.post(f"/quarantine/{item_of(page)}/replay", because=WHY, **said)
     assert "What would come of it: nothing was done" in tried.text
     assert put.done == []
 
+
+def test_a_replay_says_why_nothing_comes_of_it(page, put):
+    """By the functions of the command line: today's code refuses that mark as well."""
+    item = item_of(page)
     said = page.post(f"/quarantine/{item}/replay", because=WHY, deed="replay")
     assert "not replayed, attendance-code.unknown at MARK → use a code of SI 2024/208" in said.text
     assert [one.action for one in put.done] == ["tried"]

@@ -54,7 +54,7 @@ async def replay(request: web.Request) -> web.StreamResponse:
             second = _second(caller.name, said.get("second", ""), why.because)
     except NotAnswered as fault:
         return await _page(request, said, fault, "replay")
-    deed = "try" if said.get("deed") == "try" else "replay"
+    deed = "replay" if said.get("deed") == "replay" else "try"  # where it is not said: what does nothing
     return await done(request, said | {"deed": deed}, [name], why, corrected=corrected, second=second)
 
 
