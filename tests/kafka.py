@@ -29,14 +29,18 @@ def or_skip() -> Iterator[None]:
 
 
 @contextmanager
-def started(folder: Path, *, secure: bool = False) -> Iterator[LocalKafka]:
-    """One broker in *folder*, which serves as long as the block lasts; a *secure* one asks everybody who they are."""
-    local = LocalKafka(folder)
+def started(folder: Path, nodes: int = 1, *, secure: bool = False, pom: Path | None = None) -> Iterator[LocalKafka]:
+    """
+    Brokers in *folder*, which serve as long as the block lasts; *secure* ones ask everybody who they are.
+
+    Their version is the pinned one, or that of another *pom*.
+    """
+    local = LocalKafka(folder, pom)
     atexit.register(local.down, patience=1)  # should the session end without its fixtures
     try:
         with or_skip():
-            local.up(1, secure=secure, quick=True)
+            local.up(nodes, secure=secure, quick=True)
         yield local
     finally:
-        local.down()
+        local.down(patience=2)  # nothing in it is needed again
         atexit.unregister(local.down)

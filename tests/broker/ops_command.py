@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import ClassVar
-from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 from lxml import html
 
 from tests.flow.partners import until
 from tests.flow.running import READY_SECONDS, Running
+from tests.flow.signing_in import Browser
 
 LINK = re.compile(r"^open (http://127\.0\.0\.1:\d+)(/access/open\?code=\S+)$", re.MULTILINE)
 
@@ -24,19 +23,18 @@ class OpsCommand(Running):
     def __init__(self, state: Path, bootstrap: str, **given: str) -> None:
         super().__init__(state, bootstrap, "--port", "0", **given)
         self.log = state / "ops.log"
-        self._browser = build_opener(HTTPCookieProcessor(CookieJar()), ProxyHandler({}))
+        self._browser = Browser()
         self._site = ""
 
     def sign_in(self) -> None:
         """Open the link that it prints, as the person does who started it."""
         self._site, way = until(lambda: LINK.findall(self.said()), "its link", READY_SECONDS)[-1]
-        with self._browser.open(self._site + way, timeout=10) as answer:
-            assert answer.url == f"{self._site}/"
+        self._browser.go(self._site + way)
+        assert self._browser.at == f"{self._site}/"
 
     def page(self) -> Page:
         """Its first page, asked for anew."""
-        with self._browser.open(f"{self._site}/", timeout=10) as answer:
-            return Page(html.document_fromstring(answer.read().decode()))
+        return Page(html.document_fromstring(self._browser.go(f"{self._site}/").decode()))
 
 
 class Page:

@@ -19,7 +19,6 @@ import pytest
 from confluent_kafka import IsolationLevel
 
 from hub import kafka_jars
-from hub.local_kafka import LocalKafka
 from hub.transports.kafka import Meter
 from hub.transports.kafka.reading import END, offsets, places
 from tests.broker.brokers import OFFSETS_PARTITIONS, offsets_partition
@@ -27,6 +26,7 @@ from tests.broker.burrow import BINARY, ZOOKEEPER, Burrow, Status, burrow
 from tests.broker.lag_reported import reported
 from tests.broker.lag_scenarios import SCENARIOS, Stage, Truth
 from tests.flow.partners import until
+from tests.kafka import started
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -57,11 +57,8 @@ def older_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, pinned = tmp_path_factory.mktemp("older"), kafka_jars.pinned()
     said = pinned.read_text(encoding="utf-8").replace(f">{kafka_jars.version(pinned)}<", f">{OLDER}<")
     (folder / "pom.xml").write_text(said, encoding="utf-8")
-    local = LocalKafka(folder, folder / "pom.xml")
-    try:
-        yield local.up(quick=True)
-    finally:
-        local.down(patience=2)
+    with started(folder, pom=folder / "pom.xml") as local:
+        yield local.status().bootstrap
 
 
 def test_what_burrow_reports_beside_what_is_reported_here(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,21 +22,11 @@ from tests.broker.brokers import coordinator, in_step, kill, leader
 from tests.broker.lag_scenarios import Stage
 from tests.broker.onlookers import Onlookers, Play
 from tests.flow.partners import until
+from tests.kafka import started
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 PROVE = bool(os.environ.get("HUB_PROVE"))
-
-
-@contextmanager
-def brokers(folder: Path, nodes: int) -> Iterator[LocalKafka]:
-    """A Kafka of so many nodes, gone afterwards."""
-    local = LocalKafka(folder)
-    try:
-        local.up(nodes, quick=True)
-        yield local
-    finally:
-        local.down(patience=2)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +34,7 @@ def three(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loca
     """Three brokers; where none can start, `kafka` says so."""
     if not PROVE:
         pytest.skip("three brokers: HUB_PROVE=1")
-    with brokers(tmp_path_factory.mktemp("three"), 3) as local:
+    with started(tmp_path_factory.mktemp("three"), 3) as local:
         yield local
 
 
@@ -77,7 +67,7 @@ def have_back(kafka: LocalKafka, play: Play, onlookers: Onlookers) -> None:
 
 def test_the_only_broker_is_killed_and_comes_back(kafka: str, tmp_path: Path, fresh: str) -> None:
     """While it is away nothing is known; once it is back the truth is told, and goes on being told."""
-    with brokers(tmp_path, 1) as alone, ExitStack() as after:
+    with started(tmp_path) as alone, ExitStack() as after:
         stage = Stage(alone.status().bootstrap, fresh, after=after)
         play, onlookers = Play(stage), Onlookers(stage)
         onlookers.until_known(play.truth)

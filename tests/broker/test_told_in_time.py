@@ -32,9 +32,9 @@ from hub.settings import Settings
 from hub.store import engine
 from hub.store.ledger import Ledger
 from tests.broker.ops_command import OpsCommand, Page
-from tests.broker.prometheus import PROMTOOL, Alert, Scrape, Series, scrape
 from tests.broker.readers import ALERT, GROUP, HOSPITAL, OFFICER, POLICE, Partner, alert, saying
 from tests.flow.partners import HttpsPartner, until
+from tests.flow.prometheus import PROMTOOL, Alert, Scrape, Series, scrape
 from tests.flow.running import Running
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]

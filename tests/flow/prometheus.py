@@ -9,14 +9,13 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.request import ProxyHandler, build_opener
 
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub.settings import Settings
-from hub.supervise import announced
 from tests.conftest import ROOT
+from tests.flow.running import answered
 
 PROMTOOL = shutil.which("promtool")
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
@@ -88,13 +87,9 @@ class Alert(NamedTuple):
 
 def scrape(settings: Settings, process: str) -> Scrape:
     """What a process that is ready answers now, read as Prometheus reads it."""
-    told = announced(settings, process)
-    assert told is not None, f"{process} is not ready"
-    with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{told['health']}/metrics", timeout=10) as answer:
-        exposed = answer.read().decode()
     return {
         Series(sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(exposed)
+        for family in text_string_to_metric_families(answered(settings, process, "/metrics"))
         for sample in family.samples
     }
 

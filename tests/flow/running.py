@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
+from urllib.request import ProxyHandler, build_opener
 
 from hub.settings import Settings
 from hub.supervise import LEASH, announced
@@ -124,6 +125,14 @@ def hub(environment: Mapping[str, str], *words: str, seconds: float = 60.0) -> s
     """One command of the hub's, to its end, with everything it printed."""
     command = [sys.executable, "-m", "hub", *words]
     return subprocess.run(command, cwd=ROOT, env=dict(environment), capture_output=True, timeout=seconds, check=False)
+
+
+def answered(settings: Settings, process: str, path: str) -> str:
+    """What a process that is ready answers on the port that it announced."""
+    told = announced(settings, process)
+    assert told is not None, f"{process} is not ready"
+    with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{told['health']}{path}", timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 def gone(pid: int) -> bool:

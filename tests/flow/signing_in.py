@@ -40,20 +40,22 @@ def providing(folder: Path) -> Iterator[Provider]:
 
 
 class Browser:
-    """It keeps cookies, and goes wherever it is led; the provider is known by *ca*."""
+    """It keeps cookies, and goes wherever it is led: *at* is where it came to; a provider is known by its *ca*."""
 
-    def __init__(self, ca: Path) -> None:
+    def __init__(self, ca: Path | None = None) -> None:
         self.cookies = CookieJar()
+        self.at = ""
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),
             urllib.request.HTTPCookieProcessor(self.cookies),
-            urllib.request.HTTPSHandler(context=client_context(ca)),
+            *([] if ca is None else [urllib.request.HTTPSHandler(context=client_context(ca))]),
         )
 
     def go(self, url: str) -> bytes:
         """The page to which that leads in the end."""
         request = urllib.request.Request(url, headers={"Accept": "text/html"})  # noqa: S310  loopback
         with self._opener.open(request, timeout=30) as answer:
+            self.at = answer.url
             return bytes(answer.read())
 
     def cookie(self, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -11,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from hub import metrics, readiness, tracing
 from hub.catalog import Catalog
@@ -23,7 +21,8 @@ from hub.supervise import announce, announced
 from hub.transports.kafka import read_topic
 from tests.flow.collector import Collected, Collector
 from tests.flow.partners import HttpsPartner, MllpPartner, until
-from tests.flow.running import EVERY
+from tests.flow.prometheus import scrape
+from tests.flow.running import EVERY, answered
 from tests.flow.whole import Whole
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -70,27 +69,16 @@ def hub(
         world.stop()
 
 
-def asked(hub: Whole, process: str, path: str) -> str:
-    """What a process answers on the port that it announced."""
-    said = announced(hub.settings, process)
-    assert said is not None
-    with urllib.request.urlopen(f"http://127.0.0.1:{said['health']}{path}", timeout=10) as answer:
-        return str(answer.read().decode())
-
-
 def told(hub: Whole, process: str, name: str, /, **labels: str) -> float | None:
     """The value of one series, None where it is not told."""
-    for family in text_string_to_metric_families(asked(hub, process, "/metrics")):
-        for sample in family.samples:
-            if sample.name == name and labels.items() <= sample.labels.items():
-                return float(sample.value)
-    return None
+    answer = scrape(hub.settings, process)
+    return next((value for one, value in answer.items() if one.name == name and one.has(labels)), None)
 
 
 @pytest.mark.parametrize("process", [*EVERY, "canaries"])
 def test_every_process_answers_and_is_ready(hub: Whole, process: str) -> None:
-    assert asked(hub, process, "/livez") == "alive\n"
-    until(lambda: asked(hub, process, "/readyz") == "ready\n", "ready")
+    assert answered(hub.settings, process, "/livez") == "alive\n"
+    until(lambda: answered(hub.settings, process, "/readyz") == "ready\n", "ready")
     assert told(hub, process, "hub_ready", process=process) == 1
     assert told(hub, process, "process_resident_memory_bytes")
 
@@ -179,7 +167,7 @@ def test_two_recipients_of_one_event_cannot_tell_that_it_is_one(hub: Whole, coll
 
 def test_nothing_that_is_told_names_the_child(hub: Whole, collector: Collector) -> None:
     everything = b"".join(collector.raw) + "".join(
-        asked(hub, process, "/metrics") for process in [*EVERY, "canaries"]
+        answered(hub.settings, process, "/metrics") for process in [*EVERY, "canaries"]
     ).encode()  # fmt: skip
     assert not re.search(rb"9990000018|Marlowe|Zo\xc3\xab|20190514|AE26\d+", everything)
     said = {key for one in collector.spans for key in one.said}
