@@ -14,6 +14,15 @@ def test_a_reason_is_who_and_a_sentence():
     assert reason(" Ada Quill ", f" {BECAUSE} ") == Reason("Ada Quill", BECAUSE)
 
 
+def test_an_accounts_name_may_be_an_address_and_a_typed_one_may_not():
+    """A provider's names are what it says they are; the sentence is held to the same rules."""
+    assert reason("ada@authority.example", BECAUSE, verified=True).by == "ada@authority.example"
+    with pytest.raises(NotAnswered, match="e-mail"):
+        reason("ada@authority.example", BECAUSE)
+    with pytest.raises(NotAnswered, match="e-mail"):
+        reason("ada@authority.example", f"{BECAUSE} Ask zoe@school.example.", verified=True)
+
+
 @pytest.mark.parametrize(
     ("by", "because", "why"),
     [("", BECAUSE, "name who does it"), ("Ada", "Because so.", "say in a sentence"),

@@ -40,7 +40,7 @@ async def uploaded(request: web.Request, name: str) -> bytes | None:
 
 def why(caller: Caller, because: str) -> Reason:
     """Who asks and why; the name is the one that was checked, never one that was typed. Raises NotAnswered."""
-    return reason(caller.name, because, did="asks", rests="it is for")
+    return reason(caller.name, because, did="asks", rests="it is for", verified=True)
 
 
 def because(place: str, value: str = "", fault: NotAnswered | None = None) -> Markup:
