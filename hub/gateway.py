@@ -29,9 +29,16 @@ Ready = Callable[[Mapping[str, int]], None]
 
 
 async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: asyncio.Event, ready: Ready) -> None:
-    """Listen until *stop*; *ready* is called with the port of each road that has one."""
+    """
+    Listen until *stop*; *ready* is called with the port of each road that has one.
+
+    Raises `TransportError` where nothing can be committed any more, as where another gateway of the same number took
+    over: one that could only ask its senders to come again must end, so that a person or its supervisor looks.
+    """
     keys = settings.keys()
     committer = Committer(bootstrap, f"hub-gateway.{settings.shard}", settings.kafka(), pace=PACE_SECONDS)
+    loop = asyncio.get_running_loop()
+    committer.ended.add_done_callback(lambda _: loop.call_soon_threadsafe(stop.set))
     store = engine(settings.gateway_database)
     inbox, index = Inbox(store, keys), SqlIndex(store, keys)
     following = Following(catalog)
@@ -54,6 +61,8 @@ async def serve(catalog: Catalog, settings: Settings, bootstrap: str, *, stop: a
             note("gateway", f"listening for {name}", port=port)
         ready(ports)
         await _keep_house(settings, inbox, index, roads.values(), stop)
+        if committer.ended.done():
+            committer.ended.result()
     finally:
         await asyncio.gather(*(road.stop() for road in roads.values()), return_exceptions=True)
         await asyncio.to_thread(committer.close)

@@ -103,6 +103,8 @@ class Committer:
         self._producer: Producer | None = None
         self._last = "no attempt ended"
         self._over: TransportError | None = None
+        self.ended: Future[None] = Future()
+        """Fails when nothing is committed any more although nobody closed it, as where another process took over."""
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"commit {transactional_id}", daemon=True)
         self._thread.start()
@@ -151,6 +153,7 @@ class Committer:
     def _end(self, why: TransportError) -> None:
         with self._gate:
             self._over = why
+        self.ended.set_exception(why)
         for asked in self._drain():
             if asked.done.set_running_or_notify_cancel():
                 asked.done.set_exception(why)
