@@ -148,7 +148,7 @@ class Desk:
 
     def refused(self, record: Record, *, now: datetime) -> list[Receipt]:
         """A receipt for every agency that could have heard a record which `carry` could not read."""
-        event = dict(record.headers or ()).get("ce_id", b"").decode("ascii", "replace")
+        event = (dict(record.headers or ()).get("ce_id") or b"").decode("ascii", "replace")
         outcomes = (route.outcome("unreadable", "", NO_LIMIT) for route in self.routes)
         synthetic = is_synthetic(record.headers)
         return [Receipt(event, outcome, (), "", "", _stamped(now), synthetic) for outcome in outcomes]

@@ -327,11 +327,21 @@ class Relay:
                 note("relay", "abort did not succeed; the next producer fences it", code=second.args[0].name())
 
     def _rewind(self) -> None:
-        """Back to what is committed, on every partition we hold."""
+        """
+        Back to what is committed, on every partition we hold.
+
+        A partition left where it stands would go on behind events that were polled and never carried. So one of which
+        Kafka does not say what is committed raises KafkaException, and one with nothing committed TransportError.
+        """
         held = self._consumer.assignment()
         for partition in self._consumer.committed(held, timeout=PATIENCE) if held else ():
-            if partition.offset >= 0:
-                self._consumer.seek(partition)
+            if partition.error is not None:
+                raise KafkaException(partition.error)
+            if partition.offset < 0:
+                raise TransportError(
+                    "the group has no place in a partition it holds; see deploy/runbook/lost-offsets.md"
+                )
+            self._consumer.seek(partition)
 
 
 def _after(batch: Sequence[Message]) -> list[TopicPartition]:

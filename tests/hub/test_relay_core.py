@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import threading
 from datetime import UTC, date, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -144,6 +145,14 @@ def test_an_event_without_its_papers_is_not_sound(desk, catalog, missing, now):
 
     with pytest.raises(KeyError):
         desk.carry(record, now=now)
+
+
+def test_an_event_whose_id_is_null_is_refused_to_everybody(desk, catalog, now):
+    """It has a receipt for each who could have heard it, though it cannot say which event it is."""
+    whole = demographic(catalog)
+    record = whole._replace(headers=tuple((name, None if name == "ce_id" else of) for name, of in whole.headers))
+
+    assert {receipt.event for receipt in desk.refused(record, now=now)} == {""}
 
 
 @pytest.mark.parametrize("time", [b"yesterday", b"2026-02-30T08:00:00.000Z", b"\xff", b""])
@@ -503,6 +512,38 @@ def test_what_kafka_cannot_say_yet_is_asked_again_before_anything_is_carried(car
 
     assert surnames(broker, catalog) == [f"S{n}" for n in range(20)]
     assert broker.said.count("seek") == 3
+
+
+def placed(broker, offset, error=None):
+    """What a consumer of the broker is told is committed."""
+    return lambda partitions, timeout: [SimpleNamespace(topic=broker.topic, partition=0, offset=offset, error=error)]
+
+
+def test_a_partition_of_which_kafka_does_not_say_what_is_committed_is_asked_about_again(carrying, catalog, monkeypatch):
+    """Polling on from where it stands would leave out what was polled and not carried."""
+    broker, consumer = carrying.broker, carrying.relay._consumer
+    broker.faults["commit"] = [fault(KafkaError._TIMED_OUT)]
+    answers = [placed(broker, -1001, KafkaError(KafkaError._TIMED_OUT)), placed(broker, 0)]
+
+    def committed(partitions, timeout):
+        return answers.pop(0)(partitions, timeout)
+
+    monkeypatch.setattr(consumer, "committed", committed)
+    carrying(8)
+
+    assert surnames(broker, catalog) == [f"S{n}" for n in range(8)]
+    assert answers == []
+
+
+def test_a_partition_without_a_committed_place_stops_the_relay(carrying, catalog, monkeypatch):
+    """A person must say where the group goes on: nothing is passed over."""
+    broker = carrying.broker
+    broker.faults["commit"] = [fault(KafkaError._TIMED_OUT)]
+    monkeypatch.setattr(carrying.relay._consumer, "committed", placed(broker, -1001))
+
+    with pytest.raises(TransportError, match=r"lost-offsets\.md"):
+        carrying(8)
+    assert surnames(broker, catalog) == []
 
 
 def test_a_transaction_that_kafka_ended_for_its_age_is_no_rival(carrying, catalog, monkeypatch):
