@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path, PurePath
 
 from hub.errors import Refused, TransportError
+from hub.log import note
 from hub.transports import Answer, Delivery, Reached, Receive
 from hub.transports.aside import aside
-from hub.transports.folder import Mark, files, move, opened, read, remove, reserve, write
+from hub.transports.folder import Mark, files, forget, move, opened, read, remove, reserve, write
 from hub.transports.folder_trial import tried
 from hub.transports.naming import DONE, REFUSED, file_name, folder_name, put_away_as, reasons
 from hub.transports.watching import Pace, Watch
@@ -59,14 +60,18 @@ class FolderSource:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, receive: Receive) -> None:
-        """Make the folders where they are missing, and begin to watch; raises OSError where that cannot be."""
-        for folder in self._folders.values():
-            for part in (folder, folder / DONE, folder / REFUSED):
-                part.mkdir(mode=0o770, parents=True, exist_ok=True)
-            with opened(folder / REFUSED) as refused:
-                for name in files(refused):
-                    if _DELETED.fullmatch(name):  # a process that was killed between the move and the deed
-                        remove(refused, name)
+        """
+        Make the folders where they are missing, and begin to watch; raises OSError where a line's cannot be made.
+
+        What is wrong within one line's folder, such as a link in the place of `done/`, is told and holds up that line.
+        """
+        for (agency, line), folder in self._folders.items():
+            folder.mkdir(mode=0o770, parents=True, exist_ok=True)
+            try:
+                _prepare(folder)
+            except OSError as error:
+                said = {"agency": agency, "line": line, "kind": type(error).__name__}
+                note("files", "a folder is not as it should be", level=logging.ERROR, **said)
         self._tasks = [
             asyncio.create_task(watch.run(receive, self._stopping), name=f"files {'/'.join(line)}")
             for line, folder in self._folders.items()
@@ -84,15 +89,25 @@ class FolderSource:
 
     def _forget(self, before: float) -> int:
         gone = 0
-        for folder in self._folders.values():
-            for part in (folder / DONE, folder / REFUSED):
-                for path in part.iterdir():
-                    with suppress(FileNotFoundError):
-                        found = path.lstat()
-                        if stat.S_ISREG(found.st_mode) and found.st_ctime < before:  # when it was moved here
-                            path.unlink()
-                            gone += 1
+        for (agency, line), folder in self._folders.items():
+            for part in (DONE, REFUSED):
+                try:
+                    with opened(folder) as here, opened(part, here) as there:
+                        gone += forget(there, before)
+                except OSError as error:
+                    said = {"agency": agency, "line": line, "kind": type(error).__name__}
+                    note("files", "files are not forgotten", level=logging.ERROR, **said)
         return gone
+
+
+def _prepare(folder: Path) -> None:
+    """A line's own folders, without what a process left that was killed between a move and its deed."""
+    for part in (DONE, REFUSED):
+        (folder / part).mkdir(mode=0o770, exist_ok=True)
+    with opened(folder) as here, opened(DONE, here), opened(REFUSED, here) as refused:
+        for name in files(refused):
+            if _DELETED.fullmatch(name):
+                remove(refused, name)
 
 
 class _Place:

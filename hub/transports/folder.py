@@ -105,6 +105,19 @@ def remove(folder: int, name: str) -> None:
         os.unlink(name, dir_fd=folder)
 
 
+def forget(folder: int, before: float) -> int:
+    """Delete the files whose status changed before a time (seconds since 1970), as by a move; returns how many."""
+    gone = 0
+    with os.scandir(folder) as entries:
+        for entry in list(entries):
+            with suppress(FileNotFoundError):
+                found = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_ctime < before:
+                    os.unlink(entry.name, dir_fd=folder)
+                    gone += 1
+    return gone
+
+
 def move(here: int, name: str, there: int, kept: str) -> Mark:
     """Move a file over *kept*, a reserved name, and tell what was moved; raises FileNotFoundError where it is gone."""
     os.rename(name, kept, src_dir_fd=here, dst_dir_fd=there)
