@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 Headers = tuple[tuple[str, bytes], ...]
+LARGEST_RECORD = 4 * 1024 * 1024  # bytes, as topics take it and producers send it
 SYNTHETIC = ("ce_hubsynthetic", b"true")
 """The header of an invented event, which canaries send: it is carried like any other, and nobody acts on it."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hub import archive, disclosure, handled, reviews
 from hub.agency import Agency
 from hub.catalog import Catalog, Keeping
+from hub.envelope import LARGEST_RECORD
 from hub.policy import cite
 
 WATCHES = "quarantine.watches"
@@ -55,7 +56,7 @@ class Topic:
             "message.timestamp.type": "LogAppendTime",
             "min.insync.replicas": str(max(1, replication - 1)),
             "compression.type": "uncompressed",
-            "max.message.bytes": str(4 * 1024 * 1024),
+            "max.message.bytes": str(LARGEST_RECORD),
             **({"min.compaction.lag.ms": str(self.superseded_ms)} if self.superseded_ms else {}),
         }
 

@@ -117,16 +117,23 @@ def refused(keys: Keys, agency: str, line: str, refusal: Refusal, sent: Sent, no
 
 
 def set_aside(keys: Keys, record: Record, code: str, place: str, now: datetime, watch: str = "") -> Record:
-    """A *record* of a stream, at *place*, that the relay or a *watch* could not work on, sealed with its headers."""
-    told = [[name, base64.b64encode(value or b"").decode()] for name, value in record.headers]
+    """
+    A *record* of a stream, at *place*, that the relay or a *watch* could not work on, sealed with its headers.
+
+    One that sealed is too large for Kafka is told of and not kept: its topic has it, at its place.
+    """
+    value, papers = record.value or b"", dict[str, Any]()
+    papers["headers"] = [[name, base64.b64encode(said or b"").decode()] for name, said in record.headers]
+    if len(value) + 2 * sum(len(said or b"") for _, said in record.headers) > LARGEST:
+        value, papers = b"", {"too_large": len(value)}
     headers = (
         ("hub_code", code.encode()),
         ("hub_place", place.encode()),
         ("hub_time", stamp(now).encode()),
         *((("hub_watch", watch.encode()),) if watch else ()),
-        (PAPERS, _seal(keys, {"headers": told}, place)),
+        (PAPERS, _seal(keys, papers, place)),
     )
-    sealed = keys.seal("quarantine", record.value or b"", bound_to=place)
+    sealed = keys.seal("quarantine", value, bound_to=place)
     return Record(WATCHES if watch else RELAY, record.key, sealed, headers)
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from hub.errors import HubError, TransportError
+from hub.errors import HubError, Refused, TransportError
 from hub.log import note
 from hub.transports import Answer, Receive
 from hub.transports.naming import Mark, finished
@@ -97,7 +97,7 @@ class Watch(Generic[M]):
                 await asyncio.wait_for(stopping.wait(), pause)
 
     async def _one(self, name: str, one: Seen[M], receive: Receive) -> None:
-        """Take one file; only a TransportError leaves here: what is wrong with one file does not stop the others."""
+        """Take one file; only a TransportError that time may mend leaves here: one file does not stop the others."""
         try:
             data = await self._place.take(name, one.mark, self._most)
             if data is None:
@@ -108,17 +108,23 @@ class Watch(Generic[M]):
             else:
                 answer = await receive(*self._line, data)
             await self._place.put_away(name, one.mark, answer)
+        except Refused as error:  # Kafka will never take what is in it: no reason for the files behind it to wait
+            self._passed_over(one, error)
         except TransportError:
             raise
         except Exception as error:  # noqa: BLE001  one odd file, or a fault of ours: the line goes on, and it is told
-            pause = self._pace.pause(one.failures)
-            one.failures += 1
-            one.not_before = time.monotonic() + pause
-            keys = {"kind": type(error).__name__, "code": code_of(error), "seconds": round(pause, 1)}
-            self._note("a file makes trouble", logging.ERROR, file=one.mark.label, **keys)
+            self._passed_over(one, error)
         else:
             counts = {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused}
             self._note("received", logging.INFO, file=one.mark.label, code=answer.code, **counts)
+
+    def _passed_over(self, one: Seen[M], error: Exception) -> None:
+        """Try a file later than those behind it, and say so."""
+        pause = self._pace.pause(one.failures)
+        one.failures += 1
+        one.not_before = time.monotonic() + pause
+        keys = {"kind": type(error).__name__, "code": code_of(error), "seconds": round(pause, 1)}
+        self._note("a file makes trouble", logging.ERROR, file=one.mark.label, **keys)
 
     def _note(self, what: str, level: int, **keys: object) -> None:
         note(self._road, what, level=level, agency=self._line[0], line=self._line[1], **keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hub.catalog import Catalog
+from hub.envelope import LARGEST_RECORD
 from hub.errors import CatalogError
 from hub.topology import WATCH_GROUP, WATCHES, changelog_of
 from hub.transports.kafka import TopicWanted, ensure_topics
@@ -30,7 +31,7 @@ def prepare(catalog: Catalog, bootstrap: str, replication: int, kafka: Mapping[s
     config = {
         "cleanup.policy": "compact",
         "min.insync.replicas": str(max(1, replication - 1)),
-        "max.message.bytes": str(4 * 1024 * 1024),
+        "max.message.bytes": str(LARGEST_RECORD),
         "segment.ms": str(24 * 3_600_000),
         "compression.type": "uncompressed",
     }

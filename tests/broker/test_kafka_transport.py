@@ -18,8 +18,9 @@ from aiokafka.partitioner import DefaultPartitioner
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from hub.envelope import Record
+from hub.envelope import LARGEST_RECORD, Record
 from hub.errors import Refused, TransportError
+from hub.quarantine.item import LARGEST
 from hub.transports.kafka import (
     Committer,
     Fenced,
@@ -195,10 +196,18 @@ def test_a_record_too_large_is_refused_alone(empty_kafka: str, fresh: str, commi
 
 
 def test_a_record_that_no_broker_could_take_is_refused(empty_kafka: str, topic: str, committer: Opening) -> None:
-    """Two megabytes never leave this process; what the same caller brought besides is not written either."""
+    """More than topics take never leaves this process; what the same caller brought besides is not written either."""
     with pytest.raises(Refused, match="SIZE"):
-        committer().enqueue(records(topic, b"small", b"x" * 2_000_000)).result(30)
+        committer().enqueue(records(topic, b"small", b"x" * (LARGEST_RECORD + 1))).result(30)
     assert values(read_topic(empty_kafka, topic)) == []
+
+
+def test_the_largest_item_of_quarantine_is_taken(empty_kafka: str, fresh: str, committer: Opening) -> None:
+    """As its topic is made: a refused file that may be kept is kept, and does not hold up its line."""
+    topic = f"{fresh}.v1"
+    ensure_topics(empty_kafka, [TopicWanted(topic, 1, 1, {"max.message.bytes": str(LARGEST_RECORD)})])
+    committer().enqueue(records(topic, b"small", b"x" * (LARGEST + 1_000))).result(30)
+    assert [len(value) for value in values(read_topic(empty_kafka, topic))] == [5, LARGEST + 1_000]
 
 
 def test_a_topic_that_does_not_exist_is_said_at_once(empty_kafka: str, topic: str, committer: Opening) -> None:
@@ -223,6 +232,8 @@ def test_the_one_who_was_replaced_is_fenced(empty_kafka: str, topic: str, commit
         first.enqueue(records(topic, b"too late")).result(30)
     with pytest.raises(Fenced):
         first.enqueue(records(topic, b"later still")).result(30)
+    assert isinstance(first.ended.exception(30), Fenced)
+    assert not second.ended.done()
     second.enqueue(records(topic, b"third")).result(30)
     assert values(read_topic(empty_kafka, topic)) == [b"first", b"second", b"third"]
 

@@ -338,6 +338,49 @@ async def test_done_that_leads_elsewhere_is_not_followed(tmp_path):
     assert names(elsewhere) == []
 
 
+@pytest.mark.parametrize("part", ["done", "refused"])
+@awaited
+async def test_what_is_forgotten_is_never_elsewhere(tmp_path, part, caplog):
+    """Where one of the two became a link, what lies behind it stays, the other is still cleared, and it is told."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    kept = put(elsewhere, "hub.key")
+    folder = tmp_path / "root" / "schools" / "attendance"
+    for name in ("done", "refused"):
+        (folder / name).mkdir(parents=True)
+    other = put(folder / ({"done", "refused"} - {part}).pop(), "old.csv")
+    (folder / part).rmdir()
+    (folder / part).symlink_to(elsewhere)
+
+    assert await FolderSource(tmp_path / "root", {LINE: "schools/attendance"}).forget(kept.stat().st_ctime + 60) == 1
+    assert (kept.exists(), other.exists()) == (True, False)
+    (told,) = [one.hub_keys for one in caplog.records if one.getMessage() == "files are not forgotten"]
+    assert (told["agency"], told["line"]) == LINE
+
+
+@pytest.mark.parametrize("odd", ["link", "file"])
+@awaited
+async def test_one_lines_odd_folder_does_not_keep_the_others_from_starting(tmp_path, odd, caplog):
+    """A sender may have put something in the place of `refused`: that is told, and every other line is watched."""
+    spoilt, other = tmp_path / "schools" / "attendance", ("schools", "roll")
+    (spoilt / "done").mkdir(parents=True)
+    if odd == "link":
+        (spoilt / "refused").symlink_to(tmp_path)
+    else:
+        put(spoilt, "refused")
+    gateway = Gateway(SOUND)
+    folders = {LINE: "schools/attendance", other: "schools/roll"}
+    source = FolderSource(tmp_path, folders, every=0.01, settle=0.02, backoff=(0.01, 0.02))
+    await source.start(gateway)
+    try:
+        put(tmp_path / "schools" / "roll", "plain.csv")
+        await until(lambda: names(tmp_path / "schools" / "roll" / "done") == ["plain.csv"])
+    finally:
+        await source.stop()
+    (told,) = [one.hub_keys for one in caplog.records if one.getMessage() == "a folder is not as it should be"]
+    assert (told["agency"], told["line"]) == LINE
+
+
 @pytest.mark.parametrize("name", ["naïve name.csv", "a\nb;$(reboot)'\".csv", b"caf\xe9.csv", "n" * 250 + ".csv", "-rf"])
 @awaited
 async def test_odd_names_are_carried_and_never_logged(tmp_path, caplog, name):
@@ -356,14 +399,15 @@ async def test_odd_names_are_carried_and_never_logged(tmp_path, caplog, name):
     assert not any(part in line for line in logged for part in (shown, repr(shown)[1:-1], shown[:5]))
 
 
+@pytest.mark.parametrize("fault", [RuntimeError, Refused])
 @awaited
-async def test_one_file_that_makes_trouble_does_not_stop_the_others(tmp_path):
-    """A fault of ours, or of one file, holds up that file alone."""
+async def test_one_file_that_makes_trouble_does_not_stop_the_others(tmp_path, fault):
+    """A fault of ours, or of one file, such as that Kafka will never take what is in it, holds up that file alone."""
     gateway = Gateway(SOUND)
 
     def trouble() -> None:
         if gateway.given[-1][2] == b"odd":
-            raise RuntimeError
+            raise fault("kafka")
 
     gateway.before = trouble
     put_in_order(tmp_path, a=b"odd", b=b"plain")

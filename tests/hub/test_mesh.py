@@ -522,10 +522,11 @@ async def test_one_message_that_mesh_cannot_give_does_not_stop_the_others(exchan
     assert {keys["code"] for keys in told} == {"mesh: status 404"}
 
 
+@pytest.mark.parametrize("fault", [ZeroDivisionError("about 9990000018"), Refused("kafka: about 9990000018")])
 @awaited
-async def test_a_message_that_breaks_the_hub_does_not_stop_the_others(exchange, caplog):
-    """A fault of ours is told by its kind, and the message is there at the next look."""
-    gateway = Gateway(ZeroDivisionError("about 9990000018"), SOUND)
+async def test_a_message_that_breaks_the_hub_does_not_stop_the_others(exchange, caplog, fault):
+    """What Kafka never takes, or a fault of ours, is told by its kind, and the message is there at the next look."""
+    gateway = Gateway(fault, SOUND)
     for number in range(2):
         post(exchange, b"<Access>%d</Access>" % number)
     async with looking(exchange, gateway):

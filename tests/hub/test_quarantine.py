@@ -27,7 +27,7 @@ from hub.inbound import Refusal, Understood, read
 from hub.intake import Intake
 from hub.keys import Keys
 from hub.quarantine.clashes import NEWER, THERE, clashes
-from hub.quarantine.item import Item, Sent, item_of, opened, papers_of, refused, set_aside
+from hub.quarantine.item import LARGEST, Item, Sent, item_of, opened, papers_of, refused, set_aside
 from hub.quarantine.replay import Known, plan
 from hub.quarantine.showing import at_fault, lines_of, safe
 from hub.topology import quarantine_of
@@ -320,6 +320,15 @@ def test_an_event_that_was_set_aside_goes_back_as_it_was(catalog, watch):
     assert found.records == (record,)
     assert found.events == (dict(record.headers)["ce_id"].decode(),)
     assert held(record, watch).by == (f"watch {watch}" if watch else "relay")
+
+
+def test_an_event_too_large_to_be_sealed_is_told_of_and_not_kept(catalog):
+    """The relay must be able to go on behind it; its topic still has it, at the place that is told."""
+    item = held(event(catalog, legal_hold=True)._replace(value=b"x" * (LARGEST + 1)))
+
+    assert len(item.box) + len(item.papers) < 1_000
+    assert (opened(KEYS, item), papers_of(KEYS, item).too_large) == (b"", LARGEST + 1)
+    assert plan(catalog, KEYS, item, NOTHING).code == "quarantine.too-large"
 
 
 def test_one_record_set_aside_by_two_is_two_items(catalog):

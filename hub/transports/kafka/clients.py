@@ -10,6 +10,7 @@ from typing import Any, Literal
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
+from hub.envelope import LARGEST_RECORD
 from hub.errors import TransportError
 
 LOGGER = logging.getLogger("hub.librdkafka")  # librdkafka speaks of brokers and groups, never of messages
@@ -88,6 +89,7 @@ def producer_settings(
         "compression.type": "none",
         "partitioner": "murmur2_random",
         "queue.buffering.max.kbytes": 65_536,
+        "message.max.bytes": LARGEST_RECORD,  # librdkafka's own limit is a quarter of what the topics take
     }
 
 

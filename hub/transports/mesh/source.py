@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
-from hub.errors import MessageError, TransportError
+from hub.errors import MessageError, Refused, TransportError
 from hub.log import note
 from hub.transports import Answer, Receive
 from hub.transports.mesh.content import content
@@ -110,7 +110,7 @@ class MeshSource:
             await self._in_thread(client.close)
 
     async def _one(self, client: Client, message_id: str, receive: Receive) -> None:
-        """Take one message; only a TransportError leaves here: what is wrong with one does not stop the others."""
+        """Take one message; only a TransportError that time may mend leaves here: one does not stop the others."""
         try:
             found = await self._in_thread(partial(self._fetch, client, message_id))
             if found.data is None and not found.report:
@@ -127,6 +127,8 @@ class MeshSource:
         except ForOne as error:
             code = str(error).partition(";")[0]
             self._note("a message makes trouble", logging.ERROR, message=message_id, code=code)
+        except Refused as error:  # Kafka will never take what is in it: no reason for the messages behind it to wait
+            self._note("a message makes trouble", logging.ERROR, message=message_id, code=code_of(error))
         except TransportError:
             raise
         except Exception as error:  # noqa: BLE001  a fault of ours with one message: the others go on, and it is told
