@@ -39,7 +39,7 @@ def judge(
         by=access["by"],
         known=verdict,
         plans=tuple(sorted({name.split("|")[1] for name in stood})),
-        worker_id=worker(known, stood),
+        worker_id=worker(known, stood, access["at"]),
         as_of=recency(known, stood, now, caught_up=caught_up),
     )
 

@@ -44,7 +44,7 @@ def remember(state: State | None, flag: Mapping[str, Any], now: datetime) -> Sta
     entries = dict(state or {})
     if name not in entries or _weight(entry) > _weight(entries[name]):
         entries[name] = entry
-    newest = max(datetime.fromisoformat(one["said"]) for one in entries.values())
+    newest = max(_moment(one["said"]) for one in entries.values())
     return {one: _shrunk(entries[one], newest) for one in sorted(entries)}
 
 
@@ -63,7 +63,7 @@ def _weight(entry: Entry) -> tuple[str, bool, str, str]:
 
 def _shrunk(entry: Entry, newest: datetime) -> Entry:
     ended = entry.get("ended")
-    if ended is not None and newest > lapses(datetime.fromisoformat(ended)) + _LATE:
+    if ended is not None and newest > lapses(_moment(ended)) + _LATE:
         return {"said": entry["said"], "ended": ended}
     return entry
 
@@ -86,9 +86,15 @@ def standing(known: Mapping[str, Entry], at: datetime) -> list[str]:
     return sorted((name for name, entry in known.items() if _stands(name, entry, at)), key=_start)
 
 
-def worker(known: Mapping[str, Entry], shown: list[str]) -> str | None:
-    """The social worker of whom the latest word on the *shown* plans knows."""
-    said = {known[name]["said"]: known[name]["worker_id"] for name in shown if known[name]["worker_id"]}
+def worker(known: Mapping[str, Entry], shown: list[str], at: datetime) -> str | None:
+    """
+    The social worker of whom the latest word knows on those of the *shown* plans that last at *at*; None for none.
+
+    A plan that ended is shown for twelve months more, but whose case it was hears nothing of the child any more: where
+    no plan lasts, it is for the duty team.
+    """
+    lasting = [one for one in map(known.__getitem__, shown) if one["ended"] is None or at < _moment(one["ended"])]
+    said = {one["said"]: str(one["worker_id"]) for one in lasting if one["worker_id"]}
     return said[max(said)] if said else None
 
 
@@ -96,7 +102,11 @@ def recency(known: Mapping[str, Entry], shown: list[str], now: datetime, *, caug
     """How recent the flags are that were asked: *now*, or where some may be missing the latest word that is *shown*."""
     if caught_up or not shown:
         return now
-    return datetime.fromisoformat(max(str(known[name]["said"]) for name in shown))
+    return _moment(max(str(known[name]["said"]) for name in shown))
+
+
+def _moment(said: str) -> datetime:
+    return datetime.fromisoformat(said)
 
 
 def _start(name: str) -> tuple[str, str]:
@@ -104,6 +114,6 @@ def _start(name: str) -> tuple[str, str]:
 
 
 def _stands(name: str, entry: Entry, at: datetime) -> bool:
-    if "authority" not in entry or datetime.fromisoformat(_start(name)[0]) > at:
+    if "authority" not in entry or _moment(_start(name)[0]) > at:
         return False
-    return entry["ended"] is None or at < lapses(datetime.fromisoformat(entry["ended"]))
+    return entry["ended"] is None or at < lapses(_moment(entry["ended"]))

@@ -48,7 +48,7 @@ def judge(
         site_ods=attendance.get("site_ods"),
         visit_number=attendance.get("visit_number"),
         plans=tuple(_plan(name, known[name]) for name in shown),
-        worker_id=worker(known, shown),
+        worker_id=worker(known, shown, at),
         as_of=recency(known, shown, now, caught_up=caught_up),
         match=_match(patient, found, [known[name] for name in shown]) if shown else None,
         call=_call([known[name] for name in shown]) if shown else None,

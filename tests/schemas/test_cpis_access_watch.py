@@ -78,5 +78,15 @@ def test_without_an_nhs_number_it_is_unknown_and_the_local_number_goes_along():
 
 
 def test_a_plan_that_ended_within_the_year_stands():
-    """So it does in CP-IS (DCB1609), and its worker is told."""
-    assert notice(known({"ended": "2026-02-01T09:00:00Z"})).worker_id == "SW-1"
+    """So it does in CP-IS (DCB1609); it is the duty team's, since whose case it was hears no more of the child."""
+    found = notice(known({"ended": "2026-02-01T09:00:00Z"}))
+
+    assert (found.known, found.plans, found.worker_id) == ("flagged", ("child_protection",), None)
+
+
+def test_of_a_plan_that_lasts_and_one_that_ended_the_one_that_lasts_says_whose_case_it_is():
+    """Though the other was spoken of later, and though nobody is allocated where it lasts."""
+    over = {"plan": "looked_after", "ended": "2026-02-01T09:00:00Z", "worker_id": "SW-9"}
+
+    assert notice(known({}, over)).worker_id == "SW-1"
+    assert notice(known({"worker_id": None}, over)).worker_id is None
