@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 from connectors.social_care.extracts import DEMOGRAPHICS, FLAGS, PLANS
 from connectors.social_care.ssd import ADOPTIONS, ORDERS, PERSON
@@ -16,11 +16,13 @@ from hub.inbound import Query
 from hub.stream import Event
 from schemas.adoption_case import AdoptionCaseChanged
 from schemas.fields import upn_check_letter_holds
-from schemas.looked_after_child import LookedAfterRecorded
+from schemas.looked_after_child import LookedAfterRecorded, ReasonEnded
 from schemas.sharing_status import SharingStatusRecorded
 
 OTHER_NUMBERS = "adoption.other-numbers"
 """These files know no NHS number and no UPN: somebody must say, by a sharing status, that those are closed too."""
+NOT_CLOSED_YET = "adoption.order-not-said"
+"""The child was adopted and the file does not say when: the episodes do, or somebody must, by a sharing status."""
 
 
 def flags(row: Row) -> Iterator[Event | Query]:
@@ -36,6 +38,9 @@ def adoptions(row: Row) -> Iterator[Event | Query]:
     order = row["perm_permanence_order_type"].lower()
     if order and order not in ORDERS:
         raise NotUnderstood("order.unknown", "perm_permanence_order_type", "write Adoption, SGO or CAO/RO")
+    if row["perm_permanence_order_date"] and not order:
+        mend = "write Adoption, SGO or CAO/RO: an adoption order closes the child's identifiers"
+        raise NotUnderstood("order.unsaid", "perm_permanence_order_type", mend)
     decided = bool(row["perm_adm_decision_date"] or row["perm_ffa_cp_decision_date"])
     for one in ADOPTIONS.event(row, {"order_type": ORDERS.get(order), "adoption_decided": decided}):
         yield one
@@ -77,8 +82,15 @@ def ssda903_header(row: Row) -> Iterator[Event | Query]:
 
 
 def ssda903_episodes(row: Row) -> Iterator[Event | Query]:
-    """One episode of a child looked after (SSDA903 episodes)."""
-    for one in EPISODES.event(row):
+    """
+    One episode of a child looked after (SSDA903 episodes).
+
+    A reason why it ended that is in no list is refused: it may be an adoption, which closes the child's identifiers.
+    """
+    ended = row["REC"].upper()
+    if ended and ended not in get_args(ReasonEnded):
+        raise NotUnderstood("code.unknown", "REC", "write a code of the year's guide: it may be that of an adoption")
+    for one in EPISODES.event(row, {"episode.reason_ended": ended} if ended else {}):
         yield one
         episode = one.episode if isinstance(one, LookedAfterRecorded) else None
         if isinstance(one, LookedAfterRecorded) and episode is not None and episode.reason_ended in ADOPTED:
@@ -110,8 +122,14 @@ def ssda903_placed_for_adoption(row: Row) -> Iterator[Event | Query]:
 
 
 def ssda903_ad1(row: Row) -> Iterator[Event | Query]:
-    """A child was adopted in the year: when it was decided, when matched, and by whom (SSDA903 ad1)."""
+    """
+    A child was adopted in the year: when it was decided, when matched, and by whom (SSDA903 ad1).
+
+    When the order was made is not in this file but in the episodes, whose last day it is. Where those do not come,
+    somebody must close the child's identifiers by a sharing status.
+    """
     yield from AD1.event(row, {"adoption_decided": True})
+    yield Query(NOT_CLOSED_YET, "CHILD")
 
 
 def _doubtful_upn(row: Row, column: str) -> Iterator[Query]:

@@ -47,7 +47,6 @@ EPISODES = Table(
     },
     doubtful={
         "episode.provider": "code.unknown",
-        "episode.reason_ended": "code.unknown",
         "episode.reason_changed": "code.unknown",
         "episode.home_postcode": "postcode.form",
         "episode.placement_postcode": "postcode.form",

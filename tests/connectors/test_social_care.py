@@ -25,7 +25,7 @@ FILES = {
     "placed_for_adoption_errors.csv": (
         "ssda903_placed_for_adoption", 30, {("code.unknown", "REASON_PLACED_CEASED"): 30},
     ),
-    "ad1.csv": ("ssda903_ad1", 29, {}),
+    "ad1.csv": ("ssda903_ad1", 29, {("adoption.order-not-said", "CHILD"): 29}),
 }  # fmt: skip
 
 
