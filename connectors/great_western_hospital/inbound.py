@@ -11,7 +11,7 @@ from connectors.great_western_hospital import encounter
 from connectors.great_western_hospital.attendance import HAPPENED, sound, the_number
 from hub.errors import NotForUs, NotUnderstood
 from hub.formats.hl7 import Message
-from hub.formats.hl7_values import date_of, local_id, nhs_number, nhs_numbers, timestamp
+from hub.formats.hl7_values import LONDON, date_of, local_id, nhs_number, nhs_numbers, timestamp
 from hub.inbound import Query
 from hub.stream import Event
 
@@ -133,12 +133,28 @@ def _born(message: Message, queries: list[Query]) -> date | None:
 
 
 def _at(message: Message, happened: str, queries: list[Query]) -> datetime:
-    """When it happened: as occurred, else as the visit has it, else as recorded, else as sent."""
+    """
+    When it happened: as occurred, else as the visit has it, else as recorded, else as sent.
+
+    Where the first of them knows no more than the day, it is the first of the others that knows the time on that day:
+    at midnight a plan that began that morning would not have stood yet.
+    """
     visit = {"arrived": ("PV1-44",), "admitted": ("PV1-44",), "discharged": ("PV1-45",)}.get(happened, ())
+    first: datetime | None = None
     for place in ("EVN-6", *visit, "EVN-2", "MSH-7"):
-        if (moment := _time(message, place, queries)) is not None:
+        if (moment := _time(message, place, queries)) is None:
+            continue
+        exact = len(message[place].strip()) > len("YYYYMMDD")
+        if exact and (first is None or _day(first) == _day(moment)):
             return moment
+        first = first or moment
+    if first is not None:
+        return first
     raise NotUnderstood("time.none", "EVN-6", "say when it happened, in EVN-6 or at least in MSH-7")
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(LONDON).date()
 
 
 def _time(message: Message, place: str, queries: list[Query]) -> datetime | None:
