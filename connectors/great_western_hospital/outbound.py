@@ -54,7 +54,9 @@ def hospital_alert_as_fhir(letter: Letter) -> Bundle:
     if not alert.plans:
         team, flag = fhir.urn(message_id, "CareTeam"), fhir.urn(message_id, "Flag")
         if alert.call is not None:
-            teams[team] = patient_flag.care_team_resource(team, patient, {"emergency_phone": alert.call})
+            teams[team] = patient_flag.care_team_resource(
+                team, patient, {"name": patient_flag.NOT_SAID_WHOSE, "emergency_phone": alert.call}
+            )
         met_at, whom = visit if encounter else None, team if teams else None
         flags[flag] = patient_flag.pointer_resource(flag, patient, met_at, whom, alert.as_of)
     head = MessageHeader(

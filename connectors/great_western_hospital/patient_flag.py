@@ -40,6 +40,7 @@ POINTER: Final = "A person known to children's services may be with you; make su
 
 _PROFILE: Final = "https://fhir.nhs.uk/England/StructureDefinition/England-"
 UK_CORE: Final = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-"
+NOT_SAID_WHOSE: Final = "Children's services"  # in a pointer, which does not say which authority's
 _ENCOUNTER_STATUS: Final = {"arrived": "arrived", "admitted": "in-progress"}
 
 
@@ -142,14 +143,17 @@ def flag_resource(
 
 
 def pointer_resource(url: str, patient: str, visit: str | None, team: str | None, as_of: datetime) -> Flag:
-    """The flag of somebody who may be with the hospital: no plan and no period, only what it means and whom to call."""
+    """
+    The flag of somebody who may be with the hospital: no plan and no period, only what it means and whom to call.
+
+    It claims no profile: that of a patient flag leads to a CarePlan, and this one must not say that there is any.
+    """
     detail = [Extension(url=fhir.FLAG_DETAIL, valueReference=fhir.to(team, "CareTeam"))] if team is not None else None
     code = fhir.concept(*CPIS_FLAG)
     code.text = POINTER
     return Flag(
         id=fhir.own_id(url),
-        meta=Meta(profile=[f"{_PROFILE}Flag-PatientFlag"]),
-        contained=[_provenance(fhir.organisation(None, "Children's services"), as_of)],
+        contained=[_provenance(fhir.organisation(None, NOT_SAID_WHOSE), as_of)],
         extension=detail,
         status="active",
         code=code,
@@ -165,5 +169,5 @@ def _provenance(who: Reference, as_of: datetime) -> Provenance:
         target=[fhir.to("#")],
         recorded=as_of,
         activity=fhir.concept("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "CREATE", "create"),
-        agent=[ProvenanceAgent(who=who)],
+        agent=[ProvenanceAgent(who=who, onBehalfOf=who)],
     )
