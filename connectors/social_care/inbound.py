@@ -42,7 +42,8 @@ def adoptions(row: Row) -> Iterator[Event | Query]:
         mend = "write Adoption, SGO or CAO/RO: an adoption order closes the child's identifiers"
         raise NotUnderstood("order.unsaid", "perm_permanence_order_type", mend)
     decided = bool(row["perm_adm_decision_date"] or row["perm_ffa_cp_decision_date"])
-    for one in ADOPTIONS.event(row, {"order_type": ORDERS.get(order), "adoption_decided": decided}):
+    given = {"order_type": ORDERS.get(order), "adoption_decided": decided, "whole": True}
+    for one in ADOPTIONS.event(row, given):
         yield one
         if isinstance(one, AdoptionCaseChanged) and one.order_type == "adoption" and one.ordered is not None:
             yield _closed(one.child.local_id, one.ordered)

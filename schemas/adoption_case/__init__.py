@@ -41,7 +41,7 @@ class Child(Event):
 
 
 class AdoptionCaseChanged(Event):
-    """What is known of one child's way to adoption, whole, as it now is (SSD `ssd_permanence`)."""
+    """What is known of one child's way to adoption, as it now is (SSD `ssd_permanence`), or what a return holds of it."""
 
     child: Annotated[Child, Field(description="The child."), Sensitivity.IDENTIFIER]
     adoption_decided: Annotated[
@@ -96,6 +96,12 @@ class AdoptionCaseChanged(Event):
         Day | None,
         Field(description="Placed with the foster carers who then became the adopters."),
         Sensitivity.SPECIAL,
+    ] = None
+
+    whole: Annotated[
+        bool | None,
+        Field(description="Whether this is all that is known of the case: a yearly return holds a part of it."),
+        Sensitivity.OPEN,
     ] = None
 
     @model_validator(mode="after")

@@ -48,7 +48,7 @@ def rows(catalog, records, now):
 
 def case(local_id="900004", **more):
     child = Child(local_id=local_id, surname="Sampler", forename="Jude", born=date(2023, 1, 15))
-    return AdoptionCaseChanged(child=child, adoption_decided=True, decided=date(2025, 1, 10), **more)
+    return AdoptionCaseChanged(child=child, adoption_decided=True, decided=date(2025, 1, 10), whole=True, **more)
 
 
 def test_a_child_has_the_same_pseudonym_in_every_quarter_and_no_other_child_has(begun, keys, now):
