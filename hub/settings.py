@@ -103,6 +103,9 @@ class Settings(BaseSettings):
         dict[str, str],
         Field(description='What each of them is here, as JSON: {"THEIRS": "ops" or "governance" or "partner:AGENCY"}.'),
     ] = {}
+    oidc_name_claim: Annotated[
+        str, Field(description="The claim by which audits name a person, for years; one that names nobody else later.")
+    ] = "preferred_username"
     oidc_client_id: Annotated[
         str, Field(description="The name under which `hub ops` is registered there, so that browsers can sign in.")
     ] = ""

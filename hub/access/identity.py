@@ -31,7 +31,7 @@ def provider_of(settings: Settings, agencies: Collection[str]) -> Provider | Non
     if not settings.oidc_roles:
         raise CatalogError(["HUB_OIDC_ROLES is not set: nobody could do anything; say what the provider's groups are"])
     try:
-        roles = Roles(settings.oidc_roles_claim, settings.oidc_roles)
+        roles = Roles(settings.oidc_roles_claim, settings.oidc_roles, settings.oidc_name_claim)
     except ValueError as error:
         raise CatalogError([f"HUB_OIDC_ROLES: {error}"]) from None
     if unknown := sorted(roles.agencies - set(agencies)):

@@ -15,13 +15,14 @@ _LONGEST_NAME: Final = 120  # as audits keep it
 
 class Roles:
     """
-    *claim* is where the token lists them (`a.b` for `b` inside `a`), *meanings* what each is here.
+    *claim* is where the token lists them (`a.b` for `b` inside `a`), *meanings* what each is here, and *name* the claim
+    by which people are known, where they have it; else it is `sub`.
 
     A meaning is `ops`, `governance`, or `partner:` and an agency's key; raises ValueError for another one.
     """
 
-    def __init__(self, claim: str, meanings: Mapping[str, str]) -> None:
-        self._path = claim.split(".")
+    def __init__(self, claim: str, meanings: Mapping[str, str], name: str = "preferred_username") -> None:
+        self._path, self._name = claim.split("."), name
         self._meanings: dict[str, tuple[Role, str]] = {}
         for theirs, meaning in meanings.items():
             role, _, agency = meaning.partition(":")
@@ -45,7 +46,7 @@ class Roles:
             raise Denied(403, "no-role", "have your account put in a group that the hub knows")
         if len(agencies) > 1 or (agencies and len(roles) > 1):
             raise Denied(403, "roles-clash", "an account is one agency's, or of the authority's own people")
-        return Caller(_name(claims), roles, *agencies)
+        return Caller(_name(claims, self._name), roles, *agencies)
 
     def _listed(self, claims: Claims) -> list[str]:
         said: object = claims
@@ -55,9 +56,9 @@ class Roles:
         return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
 
 
-def _name(claims: Claims) -> str:
+def _name(claims: Claims, wanted: str) -> str:
     """By what name audits know them: what people call them, else what the provider does."""
-    for claim in ("preferred_username", "sub"):
+    for claim in (wanted, "sub"):
         said = claims.get(claim)
         if isinstance(said, str) and said.strip() and said.isprintable():
             return said.strip()[:_LONGEST_NAME]

@@ -69,6 +69,16 @@ async def code(known: Known, token: str) -> str:
     return "taken"
 
 
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [({"oid": "7f1c", "preferred_username": "ada"}, "7f1c"), ({"preferred_username": "ada"}, "u-1")],
+)
+def test_a_person_is_known_by_the_claim_that_lasts(claims: dict[str, str], expected: str) -> None:
+    """As the settings say which; where a token has none, by what the provider calls them."""
+    known = Roles("roles", MEANINGS, "oid").caller({"sub": "u-1", "roles": [next(iter(MEANINGS))], **claims})
+    assert known.name == expected
+
+
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_each_algorithm_of_the_list_is_understood(pki: LocalCa, alg: str) -> None:
     """As another implementation signs by it; and the name is the one that people know."""
