@@ -41,7 +41,7 @@ class Child(Event):
 
 
 class AdoptionCaseChanged(Event):
-    """How far one child's way to adoption has come, as it now is (SSD `ssd_permanence`), or what a return holds of it."""
+    """How far one child's way to adoption has come, as it now is (SSD `ssd_permanence`) or as a return has it."""
 
     child: Annotated[Child, Field(description="The child."), Sensitivity.IDENTIFIER]
     adoption_decided: Annotated[

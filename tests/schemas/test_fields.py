@@ -471,7 +471,7 @@ TELLTALE = "Zq7"
 )
 def test_no_refusal_repeats_the_value(kind: Any, more: str) -> None:
     """The code and its sentence are the same whatever was sent."""
-    value = f"{TELLTALE}{more}{TELLTALE}!"
+    value = f"{TELLTALE}{more}<{TELLTALE}!"  # with an @ between them it would be an address, but for the bracket
     with pytest.raises(ValidationError) as caught:
         read(kind, value)
     for fault in caught.value.errors(include_input=False, include_url=False):
