@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Sequence
 
 from aiohttp import web
@@ -16,7 +17,8 @@ from hub.log import note
 from hub.registry.desk import Desk, Way
 from hub.registry.known import ByToken
 from hub.settings import Settings
-from hub.transports.wire import Server
+from hub.transports.accepting import listeners
+from hub.transports.wire import Server, Site
 
 
 async def serve(
@@ -44,8 +46,7 @@ async def serve(
     runner = web.ServerRunner(Server(desk.serve))
     await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.listen_host, settings.registry_port, ssl_context=listening(settings))
-        await _started(site, settings.registry_port)
+        await _open(runner, settings, listening(settings))
         port: int = runner.addresses[0][1]
         note("registry", "listening for https", port=port)
         ready(port)
@@ -55,9 +56,10 @@ async def serve(
         note("registry", "stopped")
 
 
-async def _started(site: web.TCPSite, port: int) -> None:
+async def _open(runner: web.ServerRunner, settings: Settings, tls: ssl.SSLContext) -> None:
+    port = settings.registry_port
     try:
-        await site.start()
+        await Site(runner, await listeners(settings.listen_host, port), tls).start()
     except OSError as error:
         raise TransportError(f"port {port}: {error.strerror}; HUB_REGISTRY_PORT names another") from None
 

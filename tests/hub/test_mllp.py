@@ -387,6 +387,20 @@ async def test_there_are_only_so_many_connections():
 
 
 @awaited
+async def test_the_connections_of_one_address_do_not_fill_a_line(caplog):
+    """The hospital is answered while somebody else holds all that one address may hold; that is noted, once."""
+    async with listening(Gateway(), most_of_one_address=2) as source, calling(source.port), calling(source.port):
+        await until(lambda: len(source._tasks) == 2)
+        for _ in range(3):
+            async with calling(source.port) as more:
+                assert await more.hung_up() == b""
+        async with calling(source.port, local_addr=("127.0.0.2", 0)) as hospital:
+            hospital.send(framed(message("M1")))
+            assert (await hospital.answer())["MSA-2"] == "M1"
+    assert caplog.messages == ["mllp.too-many-connections"]
+
+
+@awaited
 async def test_what_was_received_is_answered_before_a_stop():
     """A stop in the middle of a commit leaves no sender in doubt."""
     gateway = Gateway()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
 import ssl
 from collections.abc import Callable, Iterable
 from importlib.resources import files
@@ -16,7 +15,8 @@ from hub.access.caller import Role
 from hub.ops.web import agencies, api, disclosures, items, overview, policies, quarantine, streams
 from hub.ops.web.frame import ASSETS, HEADERS
 from hub.ops.web.ground import GROUND, Ground, Handler
-from hub.transports.wire import Runner
+from hub.transports.accepting import listeners
+from hub.transports.wire import Runner, Site
 
 LARGEST: Final = 5 * 1024 * 1024
 """Bytes of a request: a corrected copy of the largest item (`hub.quarantine.item.LARGEST`) and its form."""
@@ -101,15 +101,18 @@ async def serve(
 
     The port is taken first: *hang* is given it, to put the door before *app*, and *ready* once it is answered.
     """
-    taken = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    with socket.create_server(taken[0][4][:2], family=taken[0][0]) as listening:
-        number = listening.getsockname()[1]
+    taken = await listeners(host, port)
+    try:
+        number = taken[0].getsockname()[1]
         hang(number)
         runner = Runner(app, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         try:
-            await web.SockSite(runner, listening, ssl_context=tls).start()
+            await Site(runner, taken, tls).start()
             ready(number)
             await stop.wait()
         finally:
             await runner.cleanup()
+    finally:
+        for one in taken:
+            one.close()

@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from hub.formats.hl7_write import Outcome, acknowledge, answer_codes, header
 from hub.log import note
 from hub.transports import Answer, Receive
+from hub.transports.accepting import Accepting, listeners
 from hub.transports.mllp.connection import CLOSING_SECONDS, close, keep_alive
 from hub.transports.mllp.framing import BEGIN, END, Framer
+from hub.transports.room import Room
 
 FRAME_SECONDS = 10.0  # from a frame's first byte to its last
 MOST_CONNECTIONS = 100
+MOST_OF_ONE_ADDRESS = 25  # an engine opens one or a few, and may stand behind one address with others
 GRACE_SECONDS = 30.0  # for what was received before a stop to be answered
-HANDSHAKE_SECONDS = 10.0
 
 
 class MllpSource:
@@ -39,13 +41,14 @@ class MllpSource:
         *,
         frame_seconds: float = FRAME_SECONDS,
         most_connections: int = MOST_CONNECTIONS,
+        most_of_one_address: int = MOST_OF_ONE_ADDRESS,
     ) -> None:
         self.agency, self.line = agency, line
         self._where = (host, port)
         self._ssl = ssl
         self._frame_seconds = frame_seconds
-        self._most = most_connections
-        self._server: asyncio.Server | None = None
+        self._room = Room(most_connections, most_of_one_address, self._full)
+        self._server: Accepting | None = None
         self._receive: Receive | None = None
         self._tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._busy: set[asyncio.Task[None]] = set()
@@ -62,14 +65,13 @@ class MllpSource:
     async def start(self, receive: Receive) -> None:
         """Begin to listen; raises OSError where the address cannot be had."""
         self._receive, self._stopping = receive, False
-        self._server = await asyncio.start_server(
-            self._connected,
-            *self._where,
-            ssl=self._ssl,
-            limit=2**17,
-            ssl_handshake_timeout=None if self._ssl is None else HANDSHAKE_SECONDS,
-            ssl_shutdown_timeout=None if self._ssl is None else CLOSING_SECONDS,
-        )
+        loop = asyncio.get_running_loop()
+
+        def connection() -> asyncio.StreamReaderProtocol:
+            reader = asyncio.StreamReader(limit=2**17, loop=loop)
+            return asyncio.StreamReaderProtocol(reader, self._connected, loop=loop)
+
+        self._server = Accepting(await listeners(*self._where), self._room, connection, self._ssl)
 
     async def stop(self) -> None:
         """Stop listening; frames that were received whole are answered first."""
@@ -89,9 +91,7 @@ class MllpSource:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or self._stopping or len(self._tasks) >= self._most:
-            if not self._stopping:
-                self._note("mllp.too-many-connections")
+        if task is None or self._stopping:
             await close(writer)
             return
         self._tasks[task] = writer
@@ -169,6 +169,10 @@ class MllpSource:
             else acknowledge(frame, code, at=now, error=error, reason=told.code, place=told.place, mend=told.mend)
             for code in answer_codes(header(frame), outcome)
         ]
+
+    def _full(self, refused: int) -> None:
+        where = {"agency": self.agency, "line": self.line}
+        note("mllp", "mllp.too-many-connections", level=logging.WARNING, count=refused, **where)
 
     def _note(self, code: str, kind: str = "") -> None:
         note("mllp", code, level=logging.WARNING, agency=self.agency, line=self.line, kind=kind)
