@@ -7,7 +7,7 @@ import logging
 import ssl
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from hub.formats import fhir
 from hub.intake import Intake
 from hub.keys import Keys
 from hub.store.inbox import Inbox
-from hub.transports import Answer, Delivery
+from hub.transports import Answer, Delivery, wire
 from hub.transports.https import HttpsSink, HttpsSource, server
 from hub.transports.https import outcome as outcome_
 from hub.transports.memory import MemoryLog
@@ -42,6 +42,7 @@ LINES = {
     "/mash/referrals": "json",
     "/mash/lists": "csv",
 }
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -261,6 +262,117 @@ def test_a_body_that_never_ends_is_given_up(pki: LocalCa, monkeypatch: pytest.Mo
             return line
 
     assert b" 408 " in asyncio.run(go())
+
+
+HEAD = f"POST {{}} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {POLICE}\r\nContent-Type: application/json\r\n"
+
+
+@asynccontextmanager
+async def connected(pki: LocalCa, port: int, of: str = "127.0.0.1") -> AsyncIterator[Streams]:
+    """A connection from an address of this machine."""
+    how = {"ssl": client_context(pki.ca), "server_hostname": "localhost", "local_addr": (of, 0)}
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, **how)  # type: ignore[arg-type]
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /police/notices HTTP/1.1\r\nHost: x\r\n"])
+def test_a_connection_on_which_nothing_is_asked_is_ended(
+    pki: LocalCa, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silent, or in the middle of its first head; without an answer."""
+    monkeypatch.setattr(wire, "HEAD_SECONDS", 0.1)
+
+    async def go() -> bytes:
+        async with listening(pki, Receiver()) as (source, _), connected(pki, source.port) as (reader, writer):
+            writer.write(sent)
+            return await reader.read()
+
+    assert asyncio.run(go()) == b""
+
+
+def test_a_connection_on_which_something_was_asked_may_wait_for_the_next(
+    pki: LocalCa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time for a first head ends nothing any more, also while a body is slow; that for idling does at last."""
+    monkeypatch.setattr(wire, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(wire, "IDLE_SECONDS", 0.5)
+
+    async def go() -> None:
+        loop = asyncio.get_running_loop()
+        passed = asyncio.Event()
+
+        async def slow(*_: object) -> Answer:
+            loop.call_later(0.4, passed.set)
+            await passed.wait()
+            return Answer(events=1)
+
+        async with listening(pki, slow) as (source, _), connected(pki, source.port) as (reader, writer):
+            for _ in range(2):
+                writer.write(f"{HEAD.format('/police/notices')}Content-Length: 2\r\n\r\n{{}}".encode())
+                assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+            assert await reader.read() == b""
+
+    asyncio.run(go())
+
+
+def test_a_stranger_is_answered_and_the_connection_ended(pki: LocalCa) -> None:
+    """Nobody keeps a place by asking again and again without a token."""
+    back = raw(pki, Receiver(), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert back.startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_partner_is_served_while_strangers_fill_what_their_address_may(
+    pki: LocalCa, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without credentials they connect, shake hands and say nothing; one more of them is refused, and noted."""
+    monkeypatch.setattr(wire, "MOST_CONNECTIONS", 8)
+    monkeypatch.setattr(wire, "MOST_OF_ONE_ADDRESS", 6)
+
+    async def go() -> bytes:
+        async with AsyncExitStack() as held:
+            source, _ = await held.enter_async_context(listening(pki, Receiver()))
+            for _ in range(6):
+                await held.enter_async_context(connected(pki, source.port))
+            with pytest.raises(OSError):  # noqa: PT011  reset, aborted or ended under way, by the moment
+                await held.enter_async_context(connected(pki, source.port))
+            reader, writer = await held.enter_async_context(connected(pki, source.port, "127.0.0.2"))
+            writer.write(f"{HEAD.format('/police/notices')}Content-Length: 2\r\n\r\n{{}}".encode())
+            return await reader.readline()
+
+    assert b" 200 " in asyncio.run(go())
+    assert [record.hub_keys for record in caplog.records] == [{"code": "https.too-many-connections", "count": 1}]  # type: ignore[attr-defined]
+
+
+def test_the_slow_bodies_of_one_agency_take_no_place_of_another(pki: LocalCa) -> None:
+    """It is asked to come again itself, once its share is taken, and has it back as those end."""
+
+    async def go() -> None:
+        async with AsyncExitStack() as held:
+            source, client = await held.enter_async_context(listening(pki, Receiver()))
+            slow = []
+            for _ in range(server.MOST_OF_ONE_AGENCY):
+                slow.append(await held.enter_async_context(connected(pki, source.port)))
+                slow[-1][1].write(f"{HEAD.format('/police/notices')}Content-Length: 9\r\n\r\n{{".encode())
+
+            async def asked(token: str, path: str) -> int:
+                headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+                async with client.post(path, data=b"{}", headers=headers) as response:
+                    return response.status
+
+            while await asked(POLICE, "/police/notices") == 200:
+                await asyncio.sleep(0.005)
+            assert await asked(POLICE, "/police/notices") == 503
+            assert await asked(MASH, "/mash/referrals") == 200
+            slow[0][1].close()
+            while await asked(POLICE, "/police/notices") == 503:
+                await asyncio.sleep(0.005)
+
+    asyncio.run(go())
 
 
 def raw(pki: LocalCa, receiver: Any, *parts: bytes, to_the_end: bool = True) -> bytes:

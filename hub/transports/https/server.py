@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -16,12 +17,14 @@ from hub.agency import Format
 from hub.errors import TransportError
 from hub.problem import later, named, problem, too_large
 from hub.transports import Receive
+from hub.transports.accepting import listeners
 from hub.transports.answers import FHIR_JSON, answered, answered_in_fhir, in_fhir
-from hub.transports.wire import Server, whole_body
+from hub.transports.wire import Server, Site, whole_body
 
 LARGEST_BODY: Final = 1024 * 1024  # bytes; aiohttp's own limit for a request's body
 BODY_SECONDS: Final = 30.0  # from the end of a request's head to the end of its body
 MOST_AT_ONCE: Final = 100  # requests of which the body is being read or committed
+MOST_OF_ONE_AGENCY: Final = 20  # of these, so that one whose bodies come slowly takes no other's place
 GRACE_SECONDS: Final = 30.0  # for what was received before a stop to be answered
 
 MEDIA_TYPES: Final[Mapping[Format, frozenset[str]]] = {
@@ -47,6 +50,8 @@ class HttpsSource:
     where it was not readable (both are kept in quarantine), 503 where it could not be kept and must be sent again.
     Refusals are problems (RFC 9457) that say code, place and what to do, and never repeat what was sent.
 
+    Each agency has a share of what is taken at once: past it, it is asked to come again, and the others are served.
+
     A line of FHIR is also served as the operation `POST /<agency>/<line>/$process-message`, and at both addresses
     answers in FHIR: a message bundle whose response is ok, or an OperationOutcome with the same code, place and
     mend. So does whatever is refused before it is known whose it is, where the sender says that it speaks FHIR.
@@ -69,7 +74,7 @@ class HttpsSource:
         self._partners, self._granting = partners, granting
         self._receive: Receive | None = None
         self._runner: web.ServerRunner | None = None
-        self._at_once = 0
+        self._at_once = Counter[str]()
 
     @property
     def port(self) -> int:
@@ -85,7 +90,7 @@ class HttpsSource:
         runner = web.ServerRunner(Server(self._answer), shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._wanted_port, ssl_context=self._ssl).start()
+            await Site(runner, await listeners(self._host, self._wanted_port), self._ssl).start()
         except BaseException:
             await runner.cleanup()
             raise
@@ -113,7 +118,9 @@ class HttpsSource:
         try:
             caller = self._partners.caller(request)
         except Denied as error:
-            return problem(error.status, error.code, mend=error.mend, headers=error.headers)
+            refused = problem(error.status, error.code, mend=error.mend, headers=error.headers)
+            refused.force_close()  # a stranger keeps no connection by asking again and again
+            return refused
         if request.path.removeprefix("/").partition("/")[0] in self._partners.agencies - {caller.agency}:
             return problem(403, "forbidden", mend="this line belongs to another agency")
         path, wanted = self._lines.get(request.path, ("", None))
@@ -132,13 +139,14 @@ class HttpsSource:
             return problem(415, "encoding", "Content-Encoding", "send it uncompressed")
         if (request.content_length or 0) > LARGEST_BODY:
             return too_large(LARGEST_BODY)
-        if self._at_once >= MOST_AT_ONCE:
+        agency = path.split("/")[1]  # the caller's own: another's line was refused before
+        if self._at_once.total() >= MOST_AT_ONCE or self._at_once[agency] >= MOST_OF_ONE_AGENCY:
             return later("busy")
-        self._at_once += 1
+        self._at_once[agency] += 1
         try:
             return await self._take(request, path, wanted)
         finally:
-            self._at_once -= 1
+            self._at_once[agency] -= 1
 
     async def _take(self, request: web.BaseRequest, path: str, wanted: Format) -> web.Response:
         assert self._receive is not None  # noqa: S101  start() set it before the first request
