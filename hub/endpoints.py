@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from hub.agency import Agency
+from hub.loopback import is_loopback
 
 Of = Literal["line", "stream", "agency", "caller"]
 """Of what a word is said: a line that an agency says, a stream it hears, all by one road, or all of its calls."""
@@ -50,12 +51,14 @@ WORDS: tuple[Word, ...] = (
     Word("HOST", "The partner's host; else this machine, where a tunnel may end.", ("stream",), "mllp"),
     Word("PORT", "The partner's port.", ("stream",), "mllp", must=True),
     Word("PORT", "The port that we listen on; else the next one from HUB_MLLP_PORT.", ("line",), "mllp"),
-    Word("TLS", "`on` for MLLP by TLS.", ("line", "stream"), "mllp"),
+    Word("TLS", "`on` for MLLP by TLS.", ("stream",), "mllp"),
+    Word("TLS", "`on` for MLLP by TLS; `plain` to listen without it where other machines reach us: anybody may speak.",
+         ("line",), "mllp"),
     Word("TLS_CA", "With TLS: PEM certificates that the partner's server is checked by.", ("stream",), "mllp"),
     Word("CLIENT_CERTIFICATE", "With TLS: PEM certificate that we show.", ("stream",), "mllp"),
     Word("CLIENT_KEY", "With TLS: PEM key of that certificate.", ("stream",), "mllp"),
-    Word("TLS_CLIENT_CA", "With TLS: the authority whose certificate callers must show, or the partner's own.",
-         ("line",), "mllp"),
+    Word("TLS_CLIENT_CA", "With TLS, and needed where other machines reach us: the authority whose certificate callers "
+         "must show, or the partner's own.", ("line",), "mllp"),
     Word("HOST", "The server on which the partner's files are.", _PEER, "sftp", must=True),
     Word("PORT", "Its port; else 22.", _PEER, "sftp"),
     Word("USER", "The name by which that server knows us.", _PEER, "sftp", must=True),
@@ -105,6 +108,25 @@ class Place(NamedTuple):
 def variable(agency: str, name: str, what: str) -> str:
     """The variable that says *what* of a line, stream or road of an agency."""
     return f"HUB_{agency}_{name}_{what}".upper()
+
+
+def unguarded(host: str, tls: str, client_ca: str) -> bool:
+    """
+    Whether an MLLP line on *host*, by what its `TLS` and `TLS_CLIENT_CA` say, believes whoever comes from elsewhere.
+
+    MLLP itself has no word for who speaks: the certificate is the only proof. `plain` says that the network is to
+    let nobody else come.
+    """
+    return not is_loopback(host) and tls != "plain" and not (tls == "on" and client_ca)
+
+
+def guard(agency: str, line: str) -> str:
+    """What to set of a line that is unguarded."""
+    tls, client_ca = variable(agency, line, "TLS"), variable(agency, line, "TLS_CLIENT_CA")
+    return (
+        f"set {tls}=on and {client_ca} to the authority whose certificate the partner shows; or {tls}=plain, where "
+        "the network lets nobody but the partner come to that port; or leave HUB_LISTEN_HOST at 127.0.0.1"
+    )
 
 
 def places(agencies: Iterable[Agency]) -> Iterator[Place]:

@@ -10,8 +10,9 @@ from typing import NamedTuple, get_args
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
+from hub import endpoints as words
 from hub.catalog import Catalog
-from hub.endpoints import read
+from hub.endpoints import guard, read, unguarded
 from hub.settings import PASSED_TO_KAFKA, Settings
 
 OURS = "HUB_"
@@ -74,7 +75,8 @@ def faults(environment: Mapping[str, str], catalog: Catalog) -> Iterator[str]:
 
     A variable that nobody reads (a slip in its name would leave the default in force, in silence), and a secret that
     stands in the environment itself, where every child process and every dump of a container's settings has it.
-    One in an address is told by `Settings.read`, which refuses it.
+    One in an address is told by `Settings.read`, which refuses it. And a line by MLLP that the gateway would not open,
+    since whoever comes from another machine could speak on it.
     """
     known = {f"{OURS}{name.upper()}" for name in Settings.model_fields} | set(read(catalog.agencies.values()))
     for variable in sorted(environment):
@@ -86,6 +88,16 @@ def faults(environment: Mapping[str, str], catalog: Catalog) -> Iterator[str]:
             yield f"{variable} is read by nobody → {mend}"
         elif _KAFKA_SECRET.search(variable) and not variable.endswith("_FILE") and environment[variable]:
             yield f"{variable} holds a secret → write it to a file, and name that in {variable}_FILE"
+    yield from _open_to_anybody(environment, catalog)
+
+
+def _open_to_anybody(environment: Mapping[str, str], catalog: Catalog) -> Iterator[str]:
+    host = environment.get("HUB_LISTEN_HOST") or Settings.model_fields["listen_host"].default
+    for agency in catalog.agencies.values():
+        for line in (name for name, saying in agency.says.items() if saying.by == "mllp"):
+            tls, client_ca = (words.variable(agency.key, line, word) for word in ("TLS", "TLS_CLIENT_CA"))
+            if unguarded(host, environment.get(tls, ""), environment.get(client_ca, "")):
+                yield f"HUB_LISTEN_HOST lets other machines reach {agency.key}/{line} → {guard(agency.key, line)}"
 
 
 def _takes(info: FieldInfo) -> str:

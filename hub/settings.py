@@ -59,7 +59,10 @@ class Settings(BaseSettings):
     outbox: Annotated[
         Path | None, Field(description="Folder to which files are delivered; default: outbox in the state folder.")
     ] = None
-    listen_host: Annotated[str, Field(description="Address on which the gateway listens.")] = "127.0.0.1"
+    listen_host: Annotated[
+        str,
+        Field(description="Address on which the gateway listens; another than this machine's own wants TLS of MLLP."),
+    ] = "127.0.0.1"
     https_port: Annotated[int, Field(ge=0, le=65535, description="Port of the HTTPS gateway; 0 takes a free one.")] = (
         8443
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from hub.access.sessions import Sessions
 from hub.access.signed_in import OPEN, SignedIn, hang_local
 from hub.access.tickets import Tickets
 from hub.errors import CatalogError
+from hub.loopback import is_loopback
 from hub.settings import Settings
 
 
@@ -70,16 +70,6 @@ def check(settings: Settings) -> None:
             f"HUB_OPS_HOST={settings.ops_host}: other machines could read the page: set {', and '.join(missing)}; "
             "or leave it at 127.0.0.1"
         ])  # fmt: skip
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches *host*; a name other than localhost may mean anything."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def is_tls(settings: Settings) -> bool:

@@ -22,8 +22,9 @@ def settings(only_said: bool) -> None:
       hub settings --said           those that differ here, where partners are, what Kafka's clients are given
       env - $(cat settings.env) hub settings     a file of them, before it is used
 
-    Wrong is a value that cannot be, a variable HUB_… that nobody reads (a slip in its name), and a secret that stands
-    in the environment itself. Passwords are never shown, of files only their names. deploy/settings.md has it all.
+    Wrong is a value that cannot be, a variable HUB_… that nobody reads (a slip in its name), a secret that stands in
+    the environment itself, and a line by MLLP on which anybody from another machine could speak. Passwords are never
+    shown, of files only their names. deploy/settings.md has it all.
     """
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415

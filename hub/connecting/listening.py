@@ -10,7 +10,9 @@ from hub.catalog import Catalog
 from hub.connecting import Step, Way, not_done
 from hub.doors import tokens
 from hub.doors.callers import callers, token_url
+from hub.endpoints import guard
 from hub.errors import CatalogError, HubError
+from hub.loopback import is_loopback
 from hub.settings import Settings
 from hub.supervise import announced
 from hub.transports.folder_trial import tried
@@ -71,7 +73,11 @@ async def _mllp(settings: Settings, way: Way) -> list[Step]:
     if port is None:
         return _absent(way, "")
     told = Step("address", True, f"send HL7 v2 by MLLP to {settings.listen_host} port {port}")
-    return [told, *await _knocked(settings, port, None)]
+    steps = [told, *await _knocked(settings, port, None)]
+    if Settings.endpoint(way.agency, way.name, "TLS") == "plain" and not is_loopback(settings.listen_host):
+        found = f"by no TLS, as the settings say: whoever reaches the port speaks as {way.agency}"
+        steps.append(Step("TLS", None, f"{found}; {guard(way.agency, way.name)}"))
+    return steps
 
 
 async def _https(settings: Settings, way: Way) -> list[Step]:

@@ -66,11 +66,15 @@ class Endpoint(NamedTuple):
             return int(said)
         return self.wrong("PORT", f"{said!r} is no port; write a number up to 65535")
 
-    def tls(self, *of_tls: str) -> bool:
-        """Whether `…_TLS` is on; what else is said of TLS would be without effect where it is not, and is a fault."""
+    def tls(self, *of_tls: str, plain: bool = False) -> bool:
+        """
+        Whether `…_TLS` is on; what else is said of TLS would be without effect where it is not, and is a fault.
+
+        Where *plain* is a word too, it means off, and that this was thought of.
+        """
         said = self.said("TLS")
-        if said not in ("", "on", "off"):
-            self.wrong("TLS", f"{said!r} is neither on nor off")
+        if said not in ("", "on", "off", *(("plain",) if plain else ())):
+            self.wrong("TLS", f"{said!r} is neither on nor off{', nor plain' if plain else ''}")
         for what in of_tls if said != "on" else ():
             if self.said(what):
                 self.wrong(what, f"is set, and {self.variable('TLS')} is not on")

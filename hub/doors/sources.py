@@ -11,8 +11,10 @@ from hub.agency import Saying
 from hub.catalog import Catalog
 from hub.doors.callers import callers
 from hub.doors.endpoint import MESH, SFTP, Endpoint, mailbox, sftp
+from hub.endpoints import guard, unguarded
 from hub.errors import CatalogError
 from hub.log import note
+from hub.loopback import is_loopback
 from hub.settings import Settings
 from hub.transports import Source
 from hub.transports.files import FolderSource
@@ -72,10 +74,19 @@ def _is_set(line: tuple[str, str], whole: str, words: tuple[str, ...]) -> bool:
 
 
 def _mllp_tls(of: Endpoint, settings: Settings) -> ssl.SSLContext | None:
-    """With `…_TLS` on, our certificate as for HTTPS; with `…_TLS_CLIENT_CA`, only for callers who show one of its."""
-    if not of.tls("TLS_CLIENT_CA"):
-        return None
-    return listening(settings, of)
+    """
+    With `…_TLS` on, our certificate as for HTTPS; with `…_TLS_CLIENT_CA`, only for callers who show one of its.
+
+    Where other machines reach us both are needed, or `…_TLS=plain`, which is noted.
+    """
+    by_tls, host = of.tls("TLS_CLIENT_CA", plain=True), settings.listen_host
+    if unguarded(host, of.said("TLS"), of.said("TLS_CLIENT_CA")):
+        why = f"HUB_LISTEN_HOST={host}: anybody there could speak as {of.agency}: {guard(of.agency, of.name)}"
+        of.wrong("TLS", why)
+    if not by_tls and not is_loopback(host):
+        note("gateway", "plain MLLP: whoever reaches the port speaks as this agency", level=logging.WARNING,
+             agency=of.agency, line=of.name)  # fmt: skip
+    return listening(settings, of) if by_tls else None
 
 
 def listening(settings: Settings, of: Endpoint | None = None, shown: str = "") -> ssl.SSLContext:

@@ -461,6 +461,27 @@ def test_what_an_agency_says_is_told_with_where_to_send_it(catalog, settings):
     assert tokens(settings, ["mash_front_door"])["mash_front_door"] not in str(found)
 
 
+def test_a_line_that_is_plain_for_other_machines_is_told_with_what_that_means(catalog, settings, monkeypatch):
+    """It answers, and whoever comes is believed: one who connects a partner is to know."""
+    monkeypatch.setenv("HUB_GREAT_WESTERN_HOSPITAL_ADT_TLS", "plain")
+    settings = settings.model_copy(update={"listen_host": "0.0.0.0"})  # noqa: S104  here alone, for a moment
+    (way,) = connecting.ways(catalog.agencies[HOSPITAL], "adt", lambda a, s: a.hears[s].doors[0])
+
+    async def told() -> list[Step]:
+        source = sources(catalog, settings)[f"mllp {HOSPITAL}/adt"]
+        await source.start(lambda *_: None)  # type: ignore[arg-type,return-value]
+        announce(settings, "gateway", ports={f"mllp {HOSPITAL}/adt": source.port})  # type: ignore[attr-defined]
+        try:
+            return await listening.tried_line(catalog, settings, way)
+        finally:
+            await source.stop()
+
+    *before, last = asyncio.run(told())
+    assert all(step.ok for step in before)
+    assert (last.name, last.ok) == ("TLS", None)
+    assert "whoever reaches the port speaks as great_western_hospital" in last.found
+
+
 def test_an_agency_that_signs_is_told_where_it_gets_its_tickets(catalog, settings, monkeypatch, tmp_path):
     """No token is made for it; and keys that are none are told by their variable."""
     keys = write_keys(tmp_path / "keys.json", Signer("ES256", "one"))

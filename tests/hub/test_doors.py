@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from ssl import PEM_FOOTER, PEM_HEADER
+from ssl import CERT_REQUIRED, PEM_FOOTER, PEM_HEADER
 from types import SimpleNamespace
 from typing import Any
 
@@ -352,3 +352,52 @@ def test_tls_of_a_line_that_is_listened_on_needs_what_it_names(catalog, settings
     half = settings.model_copy(update={"tls_certificate": settings.path("tls", "server.pem")})
     with pytest.raises(CatalogError, match=r"^HUB_TLS_CERTIFICATE, HUB_TLS_KEY: one is set, and the other is not$"):
         sources(catalog, half)
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104  not listened on
+
+
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "10.1.2.3", "hub.example", ""])
+@pytest.mark.parametrize("said", [{}, {"TLS": "off"}, {"TLS": "on"}])
+def test_mllp_is_not_open_to_whoever_comes(catalog, settings, named, host, said):
+    """Where other machines reach the line: neither in the clear, nor by TLS without looking who calls."""
+    named("GREAT_WESTERN_HOSPITAL_ADT", PORT="0", **said)
+
+    with pytest.raises(CatalogError) as refused:
+        sources(catalog, settings.model_copy(update={"listen_host": host}))
+
+    for word in (f"{ADT}_TLS: HUB_LISTEN_HOST={host}: ", f"{ADT}_TLS=on", f"{ADT}_TLS_CLIENT_CA", f"{ADT}_TLS=plain"):
+        assert word in str(refused.value)
+
+
+def test_mllp_is_open_to_other_machines_by_certificate_or_as_plain(catalog, settings, named, tmp_path, caplog):
+    """Plain is said, not left out, and warned of; a certificate is asked for where that is said."""
+    elsewhere = settings.model_copy(update={"listen_host": EVERYWHERE})
+    named("GREAT_WESTERN_HOSPITAL_ADT", PORT="0", TLS="plain")
+    warning = "plain MLLP: whoever reaches the port speaks as this agency"
+    assert sources(catalog, elsewhere)["mllp great_western_hospital/adt"]._ssl is None
+    assert warning in caplog.messages
+    caplog.clear()
+    named("GREAT_WESTERN_HOSPITAL_ADT", TLS="on", TLS_CLIENT_CA=make_local_ca(tmp_path / "tls").ca.read_bytes())
+    assert sources(catalog, elsewhere)["mllp great_western_hospital/adt"]._ssl.verify_mode == CERT_REQUIRED
+    assert warning not in caplog.messages
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+@pytest.mark.parametrize("said", [{}, {"TLS": "off"}, {"TLS": "plain"}])
+def test_mllp_for_this_machine_needs_no_word(catalog, settings, named, caplog, host, said):
+    """As HTTPS needs none; nor is there anything to warn of."""
+    named("GREAT_WESTERN_HOSPITAL_ADT", PORT="0", **said)
+    assert "mllp great_western_hospital/adt" in sources(catalog, settings.model_copy(update={"listen_host": host}))
+    assert not [one for one in caplog.messages if "plain" in one]
+
+
+def test_plain_is_a_word_of_lines_alone_and_no_half_of_tls(catalog, hospital, settings, named):
+    """Nobody is called by it; an authority beside it would be without effect."""
+    door = next(door for door in hospital.hears["hospital_alert"].doors if door.by == "mllp")
+    named("GREAT_WESTERN_HOSPITAL_HOSPITAL_ALERT", PORT="2575", TLS="plain")
+    with pytest.raises(CatalogError, match=f"^{HOSPITAL}_TLS: 'plain' is neither on nor off$"):
+        Sinks(settings)(hospital, "hospital_alert", door)
+    named("GREAT_WESTERN_HOSPITAL_ADT", PORT="0", TLS="plain", TLS_CLIENT_CA=b"any")
+    with pytest.raises(CatalogError, match=f"^{ADT}_TLS_CLIENT_CA: is set, and {ADT}_TLS is not on$"):
+        sources(catalog, settings)

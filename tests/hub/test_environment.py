@@ -183,3 +183,16 @@ def test_a_process_warns_at_its_start_of_what_nobody_reads(catalog, monkeypatch,
 
     said = [record.getMessage() for record in caplog.records if "HUB_REVEIW_DAYS" in record.getMessage()]
     assert said == ["HUB_REVEIW_DAYS is read by nobody → did you mean HUB_REVIEW_DAYS?"]
+
+
+def test_a_line_on_which_anybody_could_speak_is_told_before_the_gateway_refuses_it(catalog):
+    """With what to set; one for this machine alone, one by certificate, and one that is said to be plain are not."""
+    line = "HUB_GREAT_WESTERN_HOSPITAL_ADT"
+    everywhere = {"HUB_LISTEN_HOST": "0.0.0.0"}  # noqa: S104  not listened on
+    (fault,) = environment.faults(everywhere, catalog)
+    assert "great_western_hospital/adt" in fault
+    assert f"{line}_TLS_CLIENT_CA" in fault
+    for said in ({f"{line}_TLS": "plain"}, {f"{line}_TLS": "on", f"{line}_TLS_CLIENT_CA": "/ca.pem"}):
+        assert list(environment.faults(everywhere | said, catalog)) == []
+    assert len(list(environment.faults(everywhere | {f"{line}_TLS": "on"}, catalog))) == 1
+    assert list(environment.faults({"HUB_LISTEN_HOST": "::1"}, catalog)) == []
