@@ -24,7 +24,8 @@ from packaging.version import Version
 from hub import catalog as catalogs
 from hub import cluster, environment, kafka_jars, local_node
 from hub.cli.carrying import PROCESSES
-from hub.doors import Sinks, door_for
+from hub.doors import Sinks, door_for, sources
+from hub.doors.endpoint import Endpoint
 from hub.settings import Settings
 from tests.repo import commands
 from tests.repo.commands import awaited
@@ -186,6 +187,27 @@ def test_compose_sets_only_what_the_hub_reads(compose: dict[str, Any], catalog: 
     assert list(environment.faults(mine, catalog)) == []
 
 
+def test_the_gateway_of_compose_opens_every_line_and_none_to_strangers(
+    compose: dict[str, Any], catalog: catalogs.Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It listens on all of its networks; MLLP without TLS is said to be meant, and PUBLISH_ON alone publishes none."""
+    gateway = compose["services"]["gateway"]
+    said = dict(re.findall(r"^(HUB_\w+)=(.*)$", (DEPLOY / "partners.example.env").read_text("utf-8"), re.MULTILINE))
+    for name in [one for one in os.environ if one.startswith("HUB_")]:
+        monkeypatch.delenv(name)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(state=tmp_path, listen_host=gateway["environment"]["HUB_LISTEN_HOST"])
+    plain = {
+        name
+        for name in sources(catalog, settings)
+        if name.startswith("mllp") and not Endpoint(*name.split()[1].split("/")).tls(plain=True)
+    }
+    published = {port.split(":2")[0] for port in gateway["ports"] if port.endswith(f":{settings.mllp_port}")}
+    assert (bool(plain), published) == (True, {"${PUBLISH_MLLP_ON:-127.0.0.1}"})
+    assert list(environment.faults({**said, "HUB_LISTEN_HOST": settings.listen_host}, catalog)) == []
+
+
 def test_every_file_that_compose_mounts_is_there(compose: dict[str, Any], tmp_path: Path) -> None:
     """What the project brings, and what secrets.sh makes."""
     subprocess.run(["sh", str(DEPLOY / "secrets.sh"), str(tmp_path / "secrets")], check=True, capture_output=True)
@@ -224,12 +246,15 @@ def test_secrets_are_made_once_and_are_nobodys_else(tmp_path: Path) -> None:
 
 
 def test_compose_publishes_on_this_machine_alone(compose: dict[str, Any]) -> None:
-    """Unless PUBLISH_ON says otherwise; who publishes nothing is on networks that lead nowhere, but couriers."""
+    """
+    Unless PUBLISH_ON, or for MLLP PUBLISH_MLLP_ON, says otherwise; who publishes nothing is on networks that lead
+    nowhere, but couriers.
+    """
     inner = {name for name, one in compose["networks"].items() if one.get("internal")}
     assert inner == {"kafka", "store", "monitoring"}
     for name, service in compose["services"].items():
         ports = service.get("ports", ())
-        assert all(port.startswith("${PUBLISH_ON:-127.0.0.1}:") for port in ports)
+        assert all(re.match(r"\$\{PUBLISH_(MLLP_)?ON:-127\.0\.0\.1\}:", port) for port in ports)
         leads_out = bool(set(service["networks"]) - inner)
         assert leads_out == (bool(ports) or name.startswith("couriers")), name
     published = {int(port.rpartition(":")[2]) for port in compose["services"]["gateway"]["ports"]}
