@@ -39,6 +39,10 @@ class Held(socket.socket):
         self._left()
         return number
 
+    def __del__(self) -> None:
+        """Nobody took it over: the loop does not, where the other side has gone at once."""
+        self.close()
+
     def _left(self) -> None:
         leave, self._leave = self._leave, None
         if leave is not None:

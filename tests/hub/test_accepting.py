@@ -1,6 +1,8 @@
 """Accepting over real sockets, on both loops: who fills a listener takes nobody's place, and who idles is let go."""
 
 import asyncio
+import gc
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -10,7 +12,7 @@ import pytest
 import uvloop
 
 from hub.transports import accepting
-from hub.transports.accepting import Accepting, listeners
+from hub.transports.accepting import Accepting, Held, listeners
 from hub.transports.room import Room
 from hub.transports.tls import LocalCa, client_context, make_local_ca, server_context
 
@@ -173,6 +175,20 @@ def test_a_listener_that_closes_ends_what_is_shaking_hands(pki: LocalCa, run: Ca
             await asyncio.open_connection(HERE, writer.get_extra_info("peername")[1])
 
     run(go())
+
+
+def test_a_connection_that_nobody_took_over_gives_its_place_back() -> None:
+    """As when the loop cannot open it, since the other side has gone."""
+    room = Room(1, 1, lambda _: None)
+    ours, theirs = socket.socketpair()
+    leave = room.enter(HERE)
+    assert leave is not None
+    held = Held(ours, leave)
+    assert room.held == 1
+    del held
+    gc.collect()
+    with theirs:
+        assert (room.held, theirs.recv(1)) == (0, b"")
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:
