@@ -245,6 +245,33 @@ def test_secrets_are_made_once_and_are_nobodys_else(tmp_path: Path) -> None:
     assert len(set(passwords)) == len(passwords)
 
 
+def test_without_its_authority_nothing_is_issued(tmp_path: Path) -> None:
+    """The authority stays the one that it was: what is there goes on, and what is wanted anew waits for its key."""
+    folder = tmp_path / "secrets"
+    command = ["sh", str(DEPLOY / "secrets.sh"), str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    key = (folder / "kafka-ca.key").rename(tmp_path / "away")
+    authority = (folder / "kafka-ca.pem").read_bytes()
+    subprocess.run(command, check=True, capture_output=True)
+    (folder / "kafka-2.pem").unlink()
+
+    refused = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert (refused.returncode, "kafka-ca.key is not here" in refused.stderr) == (1, True)
+    assert (folder / "kafka-ca.pem").read_bytes() == authority
+    assert not (folder / "kafka-2.pem").exists()
+    key.rename(folder / "kafka-ca.key")
+    named = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=os.environ | {"PUBLIC_HOST": "kafka.example"}
+    )
+    assert named.stderr == ""
+    names = x509.load_pem_x509_certificate((folder / "kafka-2.pem").read_bytes()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert "kafka.example" in names.value.get_values_for_type(x509.DNSName)
+    assert (folder / "kafka-ca.pem").read_bytes() == authority
+
+
 def test_compose_publishes_on_this_machine_alone(compose: dict[str, Any]) -> None:
     """
     Unless PUBLISH_ON, or for MLLP PUBLISH_MLLP_ON, says otherwise; who publishes nothing is on networks that lead
