@@ -34,7 +34,7 @@ def deliveries(ctx: click.Context, as_json: bool) -> None:
     \b
       hub deliveries                            each agency and stream of which something is open
       hub deliveries parked                     what waits for a person: what was refused, or cannot be rendered
-      hub deliveries parked nhs_cpis
+      hub deliveries parked cpis
       hub deliveries release 6f1c09 --by 'Ada Quill' \
         --because 'The partner has mended its import and asks for the message again.'
       hub deliveries give-up 6f1c09 --by 'Ada Quill' \
@@ -93,6 +93,8 @@ def parked(agency: str | None, as_json: bool) -> None:
     """What waits for a person, for one AGENCY or all, the oldest first; never what a message says."""
     ledgers = _ledgers(Settings.read())
     stuck = {one.agency for ledger in ledgers for one in ledger.standing() if one.parked}
+    if agency and agency not in stuck:
+        _known(agency)
     rows = [
         {
             "message": entry.message_id,
@@ -152,6 +154,15 @@ def decided_(as_json: bool) -> None:
     newest_first = sorted(decided, key=lambda one: one.at, reverse=True)
     found = [one._asdict() | {"at": one.at.isoformat(timespec="seconds")} for one in newest_first]
     _listed(found, as_json, "nothing was released or given up")
+
+
+def _known(agency: str) -> None:
+    """Raises UsageError where there is no such *agency*, lest a slip in its name be answered that all is well."""
+    from hub import catalog  # noqa: PLC0415
+    from hub.document import near  # noqa: PLC0415
+
+    if agency not in (agencies := catalog.look().agencies):
+        raise click.UsageError(f"no agency {agency!r}; {near(agency, agencies)}")
 
 
 def _ledgers(settings: Settings) -> list[Ledger]:

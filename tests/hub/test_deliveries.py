@@ -51,7 +51,9 @@ def test_what_is_open_is_told_by_agency_and_stream(ledger: Ledger) -> None:
     told = hub().output
     assert "number 4712" in told
     assert [one["message"] for one in json.loads(hub("parked", "clinic", "--json").output)] == ["aa11", "aa22"]
-    assert "nothing is parked" in hub("parked", "school").output
+    assert "nothing is parked" in hub("parked", "cpis").output
+    slip = hub("parked", "nhs_cpis")
+    assert (slip.exit_code, "no agency 'nhs_cpis'; did you mean 'cpis'" in slip.output) == (2, True)
     everything = told + hub("--json").output + hub("parked").output
     assert "Ffion" not in everything
     assert "secret" not in everything
