@@ -75,12 +75,16 @@ class Ledger:
 
     def events(self, ids: Collection[str], streams: Collection[str]) -> dict[str, list[Record]]:
         """Those of the events *ids* that lie on *streams*, by id, each as often as it lies there."""
-        wanted, found = {one.encode() for one in ids}, dict[str, list[Record]]()
+        return {name: [one.record for one in lie] for name, lie in self.lying(ids, streams).items()}
+
+    def lying(self, ids: Collection[str], streams: Collection[str]) -> dict[str, list[Stored]]:
+        """The same, each where it lies on its stream's topic."""
+        wanted, found = {one.encode() for one in ids}, dict[str, list[Stored]]()
         for name in sorted(self._catalog.streams.keys() & set(streams)):
             for stored in self._read(self._catalog.streams[name].topic):
                 event_id = dict(stored.record.headers).get("ce_id", b"")
                 if event_id in wanted and stored.record.value is not None:
-                    found.setdefault(event_id.decode("ascii", "replace"), []).append(stored.record)
+                    found.setdefault(event_id.decode("ascii", "replace"), []).append(stored)
         return found
 
     def about(self, subject: str) -> dict[str, datetime]:

@@ -75,7 +75,7 @@ def explain(
     \b
       hub explain wiltshire_police mash_referral red.event.json --standing withdrawn.standing.json
       hub explain wiltshire_police mash_referral red.event.json --at 2027-09-01
-      hub explain wiltshire_police mash_referral --id 6f1c…
+      hub explain wiltshire_police mash_referral --id 6f1c…     also where on Kafka it lies: partition and offset
     """
     from hub import explain, report  # noqa: PLC0415
 
@@ -99,13 +99,16 @@ def _on_topic(loaded: Catalog, agency: str, stream: str, event_id: str, now: dat
 
     settings = Settings.read().acting_as(GOVERNANCE)
     ledger = Ledger(loaded, bootstrap_of(settings), settings.kafka())
-    found = ledger.events([event_id], [stream]).get(event_id)
+    found = ledger.lying([event_id], [stream]).get(event_id)
     if not found:
         raise HubError(f"no event {event_id} lies on the topic of {stream}; `hub receipts --event ID` names its stream")
+    topic = loaded.streams[stream].topic
+    for one in found:
+        click.echo(f"lies on {topic}, partition {one.partition}, offset {one.offset}")
     following = Following(loaded)
     for said in ledger.standings():
         following.take(said.record)
-    return explain_record(loaded, agency, stream, found[-1], settings.keys(), following.view, now=now)
+    return explain_record(loaded, agency, stream, found[-1].record, settings.keys(), following.view, now=now)
 
 
 @main.group()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -184,6 +185,7 @@ def test_an_event_on_its_topic_is_explained_with_what_is_known_of_the_child(town
             for name in ("consent_withdrawn_since", "amber_with_consent")]  # fmt: skip
 
     assert "does not hear this" in told[0]
+    assert re.match(r"lies on mash-referral\.v1, partition \d, offset \d+\n", told[0])
     assert "relied on: consent" in told[1]
     assert town.hub("explain", "wiltshire_police", "mash_referral", "--id", "0" * 32).exit_code == 1
 
