@@ -175,10 +175,8 @@ def who_hears_what(catalog: Catalog) -> str:
             hearing = agency.hears.get(stream)
             doors = " or ".join(f"{door.format} by {door.by}" for door in hearing.doors) if hearing else "—"
             gate = f"{grant.gate}{': ' + only if only else ''}"
-            rows.append(
-                f"| {agency.name} | {stream} | {gate} | {fields} | {doors} | {cite(grant)} "
-                f"| {policy.expires if policy else ''} |"
-            )
+            until = "on trial: nothing is sent" if agency.status == "trial" else policy.expires if policy else ""
+            rows.append(f"| {agency.name} | {stream} | {gate} | {fields} | {doors} | {cite(grant)} | {until} |")
     return "\n".join(rows)
 
 
