@@ -22,7 +22,7 @@ class Keys:
     Everything derived from the hub's one *secret* (at least 32 bytes).
 
     Pseudonyms are HMAC-SHA-256 truncated to 128 bits, in hexadecimal: 32 ASCII characters. The hub's own topics use
-    one key; each recipient has another, so that two recipients cannot join what they hear (design §3.5).
+    one key; each recipient has another, so that two recipients cannot join what they hear.
     """
 
     def __init__(self, secret: bytes) -> None:

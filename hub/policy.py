@@ -123,7 +123,7 @@ class Withheld:
 
 def decide(case: Case, policy: Policy | None) -> Released | Withheld:
     """
-    Decide whether one agency hears one event (design §4).
+    Decide whether one agency hears one event.
 
     Refusals are asked in a fixed order (doubt, seal, expiry, hears, gate, where), and the first one names the rule.
     Anything that goes wrong on the way withholds.

@@ -66,9 +66,9 @@ def main() -> None:
       hub run                       carry: gateway, relay, watches, couriers and canaries, until Ctrl-C
       hub settings                  what is said here, and what does nobody read?
       hub lag                       who is waiting for what?
+      hub ops                       the same as a web page: is every partner being told in time?
       hub backup FOLDER             what the hub alone knows, copied while it runs
       hub consumer-kit AGENCY       a folder to hand to a partner: settings, samples, a consumer, every field explained
-      hub ops                       the same as a web page: is every partner being told in time?
       hub quarantine                what could not be read, and waits for a person?
       hub canary                    does each agency hear what its policy grants, and nothing else, now?
 
