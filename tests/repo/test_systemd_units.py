@@ -101,3 +101,46 @@ def test_a_unit_is_as_closed_as_it_can_be(unit, installed):
     said = analyzed(installed, "security", "--offline=true", "--no-pager", "--threshold=20", unit)
 
     assert said.returncode == 0, said.stdout[-300:] + said.stderr
+
+
+def test_what_is_done_by_hand_is_told_as_the_units_are(tmp_path):
+    """Settings to the letter, the environment before them, one password and no other's; nothing stays behind."""
+    told, bin_, run = tmp_path / "told", tmp_path / "bin", tmp_path / "run"
+    for folder in (told / "secrets", bin_, run, tmp_path / ".venv" / "bin"):
+        folder.mkdir(parents=True)
+    for name in ("hub.key", "store.password", "kafka-ca.pem", "hub-ops.password", "hub-gateway.password"):
+        (told / "secrets" / name).write_text(name, encoding="utf-8")
+    (told / "settings.env").write_text(
+        '# HUB_LOG=text\nHUB_OIDC_ROLES={"SG Ops": "ops"}\nHUB_REPLICATION=3\nHUB_LOG=json', encoding="utf-8"
+    )
+    shown = "import os, sys; print(sys.argv[3:], os.environ['HUB_OIDC_ROLES'], os.environ['HUB_LOG'], "
+    shown += "os.environ['HUB_REPLICATION'], sorted(os.listdir(os.environ.get('HUB_CREDENTIALS') or '.')), "
+    shown += "os.environ.get('HUB_KAFKA_SECURITY_PROTOCOL'))"
+    script = tmp_path / "shown.py"
+    script.write_text(shown, encoding="utf-8")
+    for path, does in (
+        (bin_ / "install", 'cp "$7" "$8"'),  # -m 0400 -o hub -g hub FROM TO
+        (bin_ / "chown", ":"),
+        (bin_ / "setpriv", 'shift 5; exec "$@"'),  # --reuid hub --regid hub --init-groups
+        (tmp_path / ".venv" / "bin" / "python", f'exec "{sys.executable}" "{script}" "$@"'),
+    ):
+        path.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        path.chmod(0o755)
+    environment = {"PATH": f"{bin_}:/usr/bin:/bin", "HUB_ROOT": str(tmp_path), "HUB_TOLD": str(told),
+                   "TMPDIR": str(run), "HUB_REPLICATION": "1"}  # fmt: skip
+
+    def by_hand(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", str(UNITS / "as.sh"), *words], env=environment, capture_output=True, text=True, check=False
+        )
+
+    said = by_hand("hub-ops", "lag", "--json")
+    assert said.stdout == (
+        "['lag', '--json'] {\"SG Ops\": \"ops\"} json 1 "
+        "['hub-ops.password', 'hub.key', 'kafka-ca.pem', 'store.password'] None\n"
+    ), said.stderr
+    assert list(run.iterdir()) == []
+    assert by_hand("hub-admin", "topics", "plan").stdout.endswith("SSL\n")
+    assert by_hand("hub-ops").returncode == 2
+    assert by_hand("nobody", "lag").returncode != 0
+    assert list(run.iterdir()) == []
