@@ -76,7 +76,19 @@ class Refusal:
 
 
 Outcome = Understood | Queried | SetAside | Refusal
+MOST_OUTCOMES: Final = 500
+"""In one portion, and more only where one message gives more: as many as go into one transaction with others'."""
+MOST_BYTES: Final = 2_000_000
+"""Of the messages in one portion, and more only where one message has more."""
 Understand = Callable[[Any], Iterator[Event | Query]]
+
+
+class Portion(NamedTuple):
+    """What came of some messages that follow one another; *whole*, no others came with them."""
+
+    outcomes: list[Outcome]
+    whole: bool
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +116,46 @@ def read(line: Line, data: bytes, keys: Keys, *, whole: str | None = None) -> It
     is refused, so that nothing vanishes: in = understood + set aside + refused. So is other content under an id
     that an earlier message of *data* had: its events would pass for that one's.
     """
+    for _, outcomes in _messages(line, data, keys, whole):
+        yield from outcomes
+
+
+def portions(line: Line, data: bytes, keys: Keys) -> Iterator[Portion]:
+    """
+    The same in portions, at least one: a file of any length is held a few messages at a time, and none is parted.
+
+    Each is made when it is asked for, and the one before may be forgotten by then.
+    """
+    held: list[Outcome] = []
+    size, first = 0, True
+    for many, outcomes in _messages(line, data, keys, None):
+        if held and (len(held) + len(outcomes) > MOST_OUTCOMES or size + many > MOST_BYTES):
+            yield Portion(held, whole=False, last=False)
+            held, size, first = [], 0, False
+        held += outcomes
+        size += many
+    yield Portion(held, whole=first, last=True)
+
+
+def _messages(line: Line, data: bytes, keys: Keys, whole: str | None) -> Iterator[tuple[int, list[Outcome]]]:
+    """How many bytes each message of *data* has, and what comes of it."""
     saying = line.agency.says[line.name]
     whole = whole or hashlib.sha256(data).hexdigest()
     seen: dict[str, bytes] = {}
     try:
         for position, item in enumerate(formats.parse(data, saying)):
             if item.own_id and seen.setdefault(item.own_id, item.raw) != item.raw:
-                yield _refusal(
-                    position, NotUnderstood(USED_BEFORE, "", "give it an id of its own"), item.raw, item.own_id
-                )
+                fault = NotUnderstood(USED_BEFORE, "", "give it an id of its own")
+                yield len(item.raw), [_refusal(position, fault, item.raw, item.own_id)]
                 continue
             own_id = item.own_id if item.own_id else f"{whole}\x00{position}"
-            yield from _one(line, item, position, own_id, keys)
+            yield len(item.raw), list(_one(line, item, position, own_id, keys))
     except Unreadable as fault:
         told = _misplaced(line, data) if fault.code == "csv.column-missing" else None
         fault = told or fault
-        yield Refusal(-1, fault.code, fault.place, fault.mend, data, readable=False)
+        yield len(data), [Refusal(-1, fault.code, fault.place, fault.mend, data, readable=False)]
     except Exception as error:  # noqa: BLE001  a reader that trips must not stop the line; its kind is told
-        yield Refusal(-1, _kind(error), _where(error), "", data, readable=False)
+        yield len(data), [Refusal(-1, _kind(error), _where(error), "", data, readable=False)]
 
 
 def _misplaced(line: Line, data: bytes) -> Unreadable | None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -18,25 +18,14 @@ from hub.catalog import Catalog
 from hub.envelope import Record
 from hub.identity.index import News
 from hub.identity.registry import NOTHING, Registry
-from hub.inbound import (
-    NOT_NEEDED,
-    USED_BEFORE,
-    Line,
-    Outcome,
-    Queried,
-    Refusal,
-    SetAside,
-    Understood,
-    essence,
-    own_id,
-    read,
-)
+from hub.inbound import USED_BEFORE, Line, Outcome, Portion, Refusal, Understood, essence, own_id, portions
 from hub.keys import Keys
 from hub.log import note
 from hub.quarantine.item import Sent, plain, refused
+from hub.tally import UNKEPT, Tally
 from hub.transports import Answer
 from hub.view import Identifier
-from hub.wall import CLOSED, let_in
+from hub.wall import let_in
 from hub.wire import record_of
 
 Commit = Callable[[Sequence[Record]], Awaitable[None]]
@@ -47,8 +36,6 @@ Wall = Callable[[], Awaitable[Collection[Identifier]]]
 """The identifiers that adoption orders closed, all that were committed before the call; raises TransportError."""
 SHORT = 16_384
 """Up to so many bytes a message's id is read where it came: to hand it to a thread would take as long."""
-UNKEPT = frozenset({CLOSED, NOT_NEEDED})
-"""The refusals of which nothing is kept, neither in quarantine nor in the sender's folder."""
 
 
 def now_in_utc() -> datetime:
@@ -146,19 +133,38 @@ class Intake:
             )
             if records := self._records(line, fault, now, _sent(name, content, [fault])):
                 await self._commit(records)
-            intake_counts.took_in(line, [fault], answer_of([fault]))
-            return answer_of([fault])
-        outcomes, records, news = await asyncio.to_thread(self._understood, line, data, (name, content), now, closed)
-        if records:
-            await self._commit(records)
-            spans.took_in(line, records, now)
-        answer = answer_of(outcomes)
-        settled = bool(answer.events or answer.set_aside)
-        if news or settled:
-            await self._write(partial(self._keep, line, name, content, answer if settled else None, news, now))
-        _note(line, outcomes, answer)
-        intake_counts.took_in(line, outcomes, answer)
-        return answer
+            tally = Tally([fault])
+            intake_counts.took_in(line, tally)
+            return tally.answer
+        tally = await self._in_portions(line, data, (name, content), now, closed)
+        _note(line, tally)
+        intake_counts.took_in(line, tally)
+        return tally.answer
+
+    async def _in_portions(
+        self, line: Line, data: bytes, known_by: tuple[str, bytes], now: datetime, closed: Collection[Identifier]
+    ) -> Tally:
+        """
+        Understand and commit *data* a portion at a time, so that no file is too long for the memory there is.
+
+        Each portion is what a message of its own would be: the next one meets the wall as it is by then, and the index
+        with what this one added. A crash between two leaves no answer; the file comes again, and its events under the
+        same ids.
+        """
+        coming, tally = portions(line, data, self._keys), Tally()
+        while True:
+            portion, records, news = await asyncio.to_thread(self._understood, line, coming, known_by, now, closed)
+            if records:
+                await self._commit(records)
+                spans.took_in(line, records, now)
+            tally.add(portion.outcomes)
+            answer = tally.answer if portion.last and (tally.events or tally.asides) else None
+            if news or answer is not None:
+                await self._write(partial(self._keep, line, *known_by, answer, news, now))
+            if portion.last:
+                return tally
+            del portion, records, news  # or it would be held beside the next
+            closed = await self._wall() if self._wall is not None else ()
 
     def _keep(self, line: Line, name: str, content: bytes, answer: Answer | None, news: News, now: datetime) -> None:
         """What the message adds to who is who, and the answer that it gets whenever it comes again."""
@@ -176,14 +182,18 @@ class Intake:
         return fault
 
     def _understood(
-        self, line: Line, data: bytes, known_by: tuple[str, bytes], now: datetime, closed: Collection[Identifier]
-    ) -> tuple[list[Outcome], list[Record], News]:
-        outcomes, news = [let_in(line, one, closed) for one in read(line, data, self._keys)], NOTHING
+        self, line: Line, coming: Iterator[Portion], known_by: tuple[str, bytes], now: datetime,
+        closed: Collection[Identifier],
+    ) -> tuple[Portion, list[Record], News]:  # fmt: skip
+        """The next portion of those that are *coming*, as it is let in and carried; its records; and what is new."""
+        portion, news = next(coming), NOTHING
+        outcomes = [let_in(line, one, closed) for one in portion.outcomes]
         if self._registry is not None:
             self._registry.close(closed, now)
             outcomes, news = self._registry.settle(line, outcomes, now)
-        sent = _sent(*known_by, outcomes)
-        return outcomes, [record for one in outcomes for record in self._records(line, one, now, sent)], news
+        sent = _sent(*known_by, outcomes, whole=portion.whole)
+        records = [record for one in outcomes for record in self._records(line, one, now, sent)]
+        return portion._replace(outcomes=outcomes), records, news
 
     def _records(self, line: Line, outcome: Outcome, now: datetime, sent: Sent) -> list[Record]:
         if isinstance(outcome, Refusal):
@@ -195,8 +205,8 @@ class Intake:
         return [record_of(self._catalog, self._keys, outcome.stream, values, outcome.id, source, now)]
 
 
-def _sent(name: str, content: bytes, outcomes: Sequence[Outcome]) -> Sent:
-    alone = len({one.position for one in outcomes}) == 1 and outcomes[0].position <= 0
+def _sent(name: str, content: bytes, outcomes: Sequence[Outcome], *, whole: bool = True) -> Sent:
+    alone = whole and len({one.position for one in outcomes}) == 1 and outcomes[0].position <= 0
     return Sent(name, hashlib.sha256(content).hexdigest(), alone)
 
 
@@ -205,25 +215,8 @@ def _known_by(line: Line, data: bytes) -> tuple[str, bytes]:
     return own_id(line, data) or hashlib.sha256(data).hexdigest(), essence(line, data)
 
 
-def answer_of(outcomes: Sequence[Outcome]) -> Answer:
-    """What a sender is told of everything that came of its message: counts, and the first fault."""
-    counts = Counter(type(one) for one in outcomes)
-    faults = [one for one in outcomes if isinstance(one, Refusal)]
-    first = next((one for one in faults if one.code == CLOSED), faults[0] if faults else None)
-    answer = Answer(events=counts[Understood], set_aside=counts[SetAside], refused=counts[Refusal])
-    if first is None:
-        return answer
-    return answer._replace(
-        code=plain(first.code),
-        place=plain(first.place),
-        mend=first.mend,
-        readable=first.readable or len(outcomes) > 1,
-        kept=first.code not in UNKEPT,
-    )
-
-
-def _note(line: Line, outcomes: Sequence[Outcome], answer: Answer) -> None:
-    queried = sum(isinstance(one, Queried) for one in outcomes)
+def _note(line: Line, tally: Tally) -> None:
+    answer = tally.answer
     note(
         "gateway",
         "took in",
@@ -232,13 +225,18 @@ def _note(line: Line, outcomes: Sequence[Outcome], answer: Answer) -> None:
         events=answer.events,
         set_aside=answer.set_aside,
         refused=answer.refused,
-        queried=queried,
+        queried=tally.queried,
     )
-    reasons = Counter(plain(one.code) for one in outcomes if isinstance(one, Refusal))
-    for code, count in reasons.most_common(5):
+    for code, count in _plainly(tally.refusals).most_common(5):
         what = "refused, and nothing of it kept" if code in UNKEPT else "refused, and kept in quarantine"
         level = logging.ERROR if code == USED_BEFORE else logging.INFO
         note("gateway", what, level=level, agency=line.agency.key, line=line.name, code=code, count=count)
-    asides = Counter(plain(one.code) for one in outcomes if isinstance(one, SetAside))
-    for code, count in asides.most_common(5):
+    for code, count in _plainly(tally.asides).most_common(5):
         note("gateway", "set aside", agency=line.agency.key, line=line.name, code=code, count=count)
+
+
+def _plainly(codes: Counter[str]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for code, count in codes.items():
+        found[plain(code)] += count
+    return found

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Sequence
 from itertools import product
 
 from hub import readiness
 from hub.catalog import Catalog
 from hub.errors import HubError
-from hub.inbound import Line, Outcome, Queried, Refusal
+from hub.inbound import Line
 from hub.metrics import families, folded
+from hub.tally import Tally
 from hub.transports import Answer, Receive
 
 
@@ -43,16 +42,15 @@ def answered(receive: Receive) -> Receive:
     return receiving
 
 
-def took_in(line: Line, outcomes: Sequence[Outcome], answer: Answer) -> None:
+def took_in(line: Line, tally: Tally) -> None:
     """Count what came of one message, and the codes of what was refused."""
-    agency = line.agency.key
-    queried = sum(isinstance(one, Queried) for one in outcomes)
-    came = {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused, "queried": queried}
+    agency, answer = line.agency.key, tally.answer
+    came = {"events": answer.events, "set_aside": answer.set_aside, "refused": answer.refused, "queried": tally.queried}
     for outcome, count in came.items():
         if count:
             families.ITEMS.of(agency=agency, line=line.name, outcome=outcome).inc(count)
-    for code, count in Counter(folded("code", one.code) for one in outcomes if isinstance(one, Refusal)).items():
-        families.REFUSALS.of(agency=agency, line=line.name, code=code).inc(count)
+    for code, count in tally.refusals.items():
+        families.REFUSALS.of(agency=agency, line=line.name, code=folded("code", code)).inc(count)
 
 
 def again(line: Line) -> None:

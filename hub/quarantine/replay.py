@@ -14,10 +14,10 @@ from hub.errors import CatalogError, MessageError, Unreadable
 from hub.identity.index import News
 from hub.identity.registry import NOTHING, Registry
 from hub.inbound import Line, Outcome, Queried, Refusal, SetAside, Understood, read, read_again
-from hub.intake import answer_of
 from hub.keys import Keys
 from hub.outbound import Desk
 from hub.quarantine.item import Item, Papers, Sent, opened, papers_of, refused
+from hub.tally import Tally
 from hub.transports import Answer
 from hub.view import Identifier, View
 from hub.wall import CLOSED, holds, let_in, names
@@ -130,7 +130,7 @@ def _said(
         events=events,
         counts=_counts(found),
         sent=sent if sent.alone else None,
-        answer=answer_of(found) if sent.alone else None,
+        answer=Tally(found).answer if sent.alone else None,
         correction="" if corrected is None else keys.pseudonym("correction", hashlib.sha256(data).hexdigest()),
         news=news,
     )

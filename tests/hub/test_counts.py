@@ -13,6 +13,7 @@ from hub.disclosure import Outcome, Receipt
 from hub.errors import TransportError
 from hub.inbound import Refusal
 from hub.labels import closed_sets
+from hub.tally import Tally
 from hub.transports import Answer
 
 CATALOG = catalogs.load()
@@ -120,7 +121,7 @@ def test_a_sender_who_got_no_answer_is_counted():
 def test_a_code_is_counted_without_what_its_sender_wrote():
     line = CATALOG.line("schools", "attendance")
     refusals = [Refusal(-1, code, "", "", b"", readable=False) for code in ("csv.ragged", "csv.9990000018")]
-    intake_counts.took_in(line, refusals, Answer(code="csv.ragged", refused=2))
+    intake_counts.took_in(line, Tally(refusals))
     of = 'agency="schools",code="csv.{}",line="attendance"'
     assert told(f"hub_gateway_quarantined_total{{{of.format('ragged')}}}") == 1
     assert told(f"hub_gateway_quarantined_total{{{of.format('other')}}}") == 1
