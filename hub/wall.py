@@ -6,10 +6,10 @@ Who the child is now could stand beside it (Adoption and Children Act 2002 s.77 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from hub import scan
 from hub.inbound import Line, Outcome, Refusal, Understood
 from hub.seals import identifiers
 from hub.standing import Standing
@@ -18,8 +18,6 @@ from hub.view import Identifier
 
 CLOSED = "identity.closed"
 _MEND = "name the child by the identifiers that they have now, and by no other"
-_WORD = re.compile(r"[^\W_]+")
-_JOINT = re.compile(r"(?<=\d)[ -](?=\d)")  # an NHS number is often written 3-3-4
 
 
 def let_in(line: Line, outcome: Outcome, closed: Collection[Identifier]) -> Outcome:
@@ -57,22 +55,11 @@ def shut(position: int, *, readable: bool) -> Refusal:
     return Refusal(position, CLOSED, "", _MEND, b"", readable)
 
 
-def words(raw: bytes) -> set[str]:
-    """The words in *raw*, and up to three that follow one another as one: whatever parted them in an identifier."""
-    text = raw.replace(b"\x00", b"").decode("latin-1").upper()
-    found = _WORD.findall(text)
-    return {"".join(found[start : start + many]) for many in (1, 2, 3) for start in range(len(found) - many + 1)}
-
-
 def holds(raw: bytes, closed: Collection[Identifier]) -> bool:
     """Whether one of *closed* stands in *raw*, which nobody could read: as a word, or a number in groups of digits."""
     if not closed or not raw:
         return False
-    text = raw.replace(b"\x00", b"").decode("latin-1").upper()
-    joined = _JOINT.sub("", text)
-    words = {*_WORD.findall(text), *_WORD.findall(joined)}
-    for _, value in closed:
-        upper = value.upper()
-        if all(part in words for part in _WORD.findall(upper)) and (upper in text or upper in joined):
-            return True
-    return False
+    wanted = {upper: scan.parts(upper) for upper in {value.upper() for _, value in closed}}
+    needed = {part for several in wanted.values() for part in several}
+    found = needed.intersection(scan.joined(raw))
+    return any(found.issuperset(several) and scan.stands(raw, upper) for upper, several in wanted.items())

@@ -11,6 +11,7 @@ from hub.identity.graph import Graph, Link
 from hub.identity.names import SHARED, Name
 from hub.identity.statements import Doubt, Source, name_of
 from hub.keys import Keys
+from hub.scan import LONGEST
 
 
 class News(NamedTuple):
@@ -61,14 +62,19 @@ def word_mark(keys: Keys, agency: str, word: str) -> str:
 
 
 def word_of(name: Name) -> tuple[str, str] | None:
+    """Who could write an identifier, and how it looks without spaces and signs; None where it is not `telling`."""
+    word = "".join(letter for letter in name.value.upper() if letter.isalnum())
+    agency = "" if name.kind in SHARED else name.issuer.partition("/")[0]
+    return (agency, word) if telling(word) else None
+
+
+def telling(word: str) -> bool:
     """
-    Who could write an identifier, and how it looks without spaces and signs; None where too little of it is left.
+    Whether a word, in capitals, can be what is left of an identifier.
 
     A short number of a hospital's stands in every second message as something else.
     """
-    word = "".join(letter for letter in name.value.upper() if letter.isalnum())
-    agency = "" if name.kind in SHARED else name.issuer.partition("/")[0]
-    return (agency, word) if len(word) >= 5 and any(letter.isdigit() for letter in word) else None
+    return 5 <= len(word) <= LONGEST and any(letter.isdigit() for letter in word)
 
 
 class MemoryIndex:

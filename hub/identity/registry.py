@@ -11,18 +11,21 @@ from hub.identified import Identified
 from hub.identity.carried import AS_SAID, Carried, carried
 from hub.identity.closing import closing
 from hub.identity.graph import Graph, Link
-from hub.identity.index import Index, Looked, News, word_mark
+from hub.identity.index import Index, Looked, News, telling, word_mark
 from hub.identity.names import SHARED, Name, Said, said
 from hub.identity.statements import Doubt, Source, name_of, statements
 from hub.inbound import Line, Outcome, Queried, Refusal, Understood
 from hub.keys import Keys
 from hub.log import note
+from hub.scan import together
 from hub.standing import Standing
 from hub.stream import Event, pick
 from hub.view import Identifier
-from hub.wall import CLOSED, shut, words
+from hub.wall import CLOSED, shut
 
 NOTHING = News({}, (), ())
+MOST_SEEN = 10_000
+"""So many words at a time are known not to be marked."""
 
 
 class Registry:
@@ -87,9 +90,19 @@ class Registry:
         marks = self._index.closed_words(line.agency.key)
         if not marks:
             return one
-        whose = ("", line.agency.key)
-        holds = any(word_mark(self._keys, agency, word) in marks for word in words(one.raw) for agency in whose)
-        return shut(one.position, readable=one.readable) if holds else one
+        return shut(one.position, readable=one.readable) if self._holds(one.raw, marks, line.agency.key) else one
+
+    def _holds(self, raw: bytes, marks: Collection[str], agency: str) -> bool:
+        seen: set[str] = set()
+        for word in filter(telling, together(raw)):
+            if word in seen:
+                continue
+            if any(word_mark(self._keys, whose, word) in marks for whose in ("", agency)):
+                return True
+            if len(seen) == MOST_SEEN:  # to work a mark out again takes time; to know all words of a file, memory
+                seen.clear()
+            seen.add(word)
+        return False
 
     def _event(self, message: _Message, one: Understood, says: Said) -> Iterator[Outcome]:
         order, looked = _ordered(one.event), message.looked
