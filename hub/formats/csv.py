@@ -135,11 +135,12 @@ def _charset(data: bytes, declared: str) -> tuple[str, bytes]:
     else:
         return "utf-8", data
     try:
-        text = data.decode("cp1252")
+        for start in range(0, len(data), 1_000_000):
+            text = data[start : start + 1_000_000].decode("cp1252")
+            if declared != "iso-8859-1" and _NOT_IN_UK_TEXT.search(text):
+                raise _undecodable()
     except UnicodeDecodeError:
         raise _undecodable() from None
-    if declared != "iso-8859-1" and _NOT_IN_UK_TEXT.search(text):
-        raise _undecodable()
     return "cp1252", data
 
 
