@@ -29,6 +29,7 @@ from hub.runner import Runner
 from hub.store.entries import Arrival, Lane
 from hub.store.ledger import Ledger
 from hub.store.oversight import AT_A_TIME
+from hub.store.rows import KEPT_OVER
 from hub.store.scribe import Scribe
 from hub.stream import Lane as StreamLane
 from hub.topology import heard, milliseconds
@@ -227,16 +228,31 @@ class Courier:
             await office.pause(SWEEP_SECONDS)
 
     async def _prune(self) -> None:
-        """Forget what was settled so long ago that Kafka cannot hold it any more."""
+        """
+        Forget what was settled so long ago that Kafka cannot hold it any more.
+
+        Of what was not delivered as long as its grant lets the hub keep it, erase what it says.
+        """
         office = self._office
         hears = office.catalog.policies[self._agency].hears
         while not office.stopping.is_set():
-            for stream in self._ways:
+            for stream, way in self._ways.items():
                 kept = timedelta(milliseconds=milliseconds(hears[stream].kept))
+                await self._erase(stream, way, office.clock() - kept)
                 before = office.clock() - 2 * kept - timedelta(days=2)
                 while await office.store(partial(office.ledger.prune, self._agency, stream, before)) == AT_A_TIME:
                     pass  # a portion at a time, so that those who ask meanwhile write in between
             await office.pause(PRUNE_SECONDS)
+
+    async def _erase(self, stream: str, way: Way, before: datetime) -> None:
+        office, many = self._office, AT_A_TIME
+        while many == AT_A_TIME:
+            if many := await office.store(partial(office.ledger.erase, self._agency, stream, before)):
+                courier_counts.erased(self._agency, stream, way.door.by, many)
+                note("courier", "erased", level=logging.ERROR, agency=self._agency, stream=stream, count=many,
+                     code=KEPT_OVER)  # fmt: skip
+                for lane in [one for one in self._runners if one.stream == stream]:
+                    self._nudge(lane)  # what stood behind it may go
 
     def _nudge(self, lane: Lane) -> None:
         runner, way = self._runners.get(lane), self._ways.get(lane.stream)

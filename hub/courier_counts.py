@@ -38,6 +38,11 @@ def ended(way: Way, outcome: Outcome) -> None:
         ANSWERED[agency, stream] = time.monotonic()
 
 
+def erased(agency: str, stream: str, road: Road, many: int) -> None:
+    """Count messages that were kept as long as they may be and not delivered: they are parked."""
+    families.ATTEMPTS.of(agency=agency, stream=stream, road=road, outcome="parked").inc(many)
+
+
 def took(way: Way, seconds: float) -> None:
     """Count how long one attempt took, however it ended."""
     families.ATTEMPT.of(agency=way.agency.key, road=way.door.by).observe(seconds)

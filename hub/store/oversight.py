@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, true, update
 
 from hub.reasons import Reason
 from hub.store import reading, writing
 from hub.store.entries import Entry, Lane, Late
 from hub.store.interventions import Intervention, record
-from hub.store.rows import EMPTY, ENTRY, PATIENCE, WAITING, Rows, is_handed
+from hub.store.rows import EMPTY, ENTRY, KEPT_OVER, PATIENCE, WAITING, Rows, is_handed
 from hub.store.tables import deliveries, heard, runs
 
 AT_A_TIME = 1000  # rows forgotten in one transaction, so that a large one holds up nobody's writing
@@ -36,9 +36,9 @@ class Oversight(Rows):
     """The ledger as those see it who answer for it."""
 
     def release(self, agency: str, stream: str, message_id: str, now: datetime, *, by: Reason | None = None) -> bool:
-        """Let a parked message go again, outside its batch; False where it is not parked."""
+        """Let a parked message go again, outside its batch; False where it is not parked, or nothing is left of it."""
         changed = {"state": "PENDING", "due": now, "batch": None, "ack": ""}
-        return self._decide("release", (agency, stream, message_id), now, by, changed)
+        return self._decide("release", (agency, stream, message_id), now, by, changed, deliveries.c.reason != KEPT_OVER)
 
     def give_up(
         self, agency: str, stream: str, message_id: str, reason: str, now: datetime, *, by: Reason | None = None
@@ -48,15 +48,22 @@ class Oversight(Rows):
         return self._decide("give up", (agency, stream, message_id), now, by, changed)
 
     def _decide(
-        self, what: str, message: tuple[str, str, str], now: datetime, by: Reason | None, changed: Mapping[str, Any]
+        self,
+        what: str,
+        message: tuple[str, str, str],
+        now: datetime,
+        by: Reason | None,
+        changed: Mapping[str, Any],
+        may: ColumnElement[bool] | None = None,
     ) -> bool:
-        """Change a parked row, and put on record who decided so, in one transaction."""
+        """Change a parked row that *may* be, and put on record who decided so, in one transaction."""
         agency, stream, message_id = message
         parked = and_(
             deliveries.c.agency == agency,
             deliveries.c.stream == stream,
             deliveries.c.message_id == message_id,
             deliveries.c.state == "PARKED",
+            true() if may is None else may,
         )
         with writing(self._store) as connection:
             reason = connection.execute(select(deliveries.c.reason).where(parked)).scalar_one_or_none()
@@ -101,6 +108,16 @@ class Oversight(Rows):
         with reading(self._store) as connection:
             return [(Lane(*row[:3]), row[3]) for row in connection.execute(query.limit(limit))]
 
+    def reason(self, agency: str, stream: str, message_id: str) -> str | None:
+        """The code under which a message is parked; None where it is not."""
+        rows = deliveries.c
+        query = select(rows.reason).where(
+            rows.agency == agency, rows.stream == stream, rows.message_id == message_id, rows.state == "PARKED"
+        )
+        with reading(self._store) as connection:
+            found: str | None = connection.execute(query).scalar_one_or_none()
+            return found
+
     def standing(self) -> list[Standing]:
         """How each stream stands with each agency of which the ledger holds something that is not settled."""
         rows, handed_ = deliveries.c, is_handed(deliveries)
@@ -138,6 +155,30 @@ class Oversight(Rows):
             for agency_, stream, address, delivery, number, moment, count in connection.execute(query):
                 found.append(Late(Lane(agency_, stream, address), delivery, number or 0, moment - PATIENCE, count))
         return found
+
+    def erase(self, agency: str, stream: str, before: datetime) -> int:
+        """
+        Erase what some messages say that came before a moment and were not delivered; returns how many.
+
+        They are `AT_A_TIME` while there may be more. Each stays as a row, parked as `kept.over`, so that a person
+        learns of it; it holds back nothing, and the partner's word on what the road took still settles it. What a
+        file holds is kept as long as the youngest of its messages may be: without one it would be another file.
+        """
+        rows, member = deliveries.c, deliveries.alias("member")
+        younger = exists().where(
+            member.c.agency == agency,
+            member.c.stream == stream,
+            member.c.batch == rows.batch,
+            member.c.settled.is_(None),
+            member.c.created >= before,
+        )
+        theirs = and_(rows.agency == agency, rows.stream == stream, rows.settled.is_(None))
+        over = and_(theirs, rows.created < before, rows.payload != EMPTY, or_(rows.batch.is_(None), ~younger))
+        some = select(rows.message_id).where(over).order_by(rows.seq).limit(AT_A_TIME)
+        erased = update(deliveries).where(theirs, rows.message_id.in_(some))
+        with writing(self._store) as connection:
+            changed = {"state": "PARKED", "payload": EMPTY, "ack": "", "reason": KEPT_OVER}
+            return connection.execute(erased.values(**changed)).rowcount
 
     def prune(self, agency: str, stream: str, before: datetime) -> int:
         """

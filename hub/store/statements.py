@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, Update, and_, bindparam, exists, func, or_, select, update
 
 from hub.store.entries import Acked, Again, Handed
-from hub.store.rows import ASKED_WHEN, EMPTY, ENTRY, HORIZON, OF_LANE, WAITING, is_due, is_handed
+from hub.store.rows import ASKED_WHEN, EMPTY, ENTRY, HORIZON, KEPT_OVER, OF_LANE, WAITING, is_due, is_handed
 from hub.store.tables import deliveries
 
 
@@ -28,6 +28,7 @@ def due(*, together: bool, untried_first: bool, filed: bool) -> Select[Any]:
         earlier.c.address == deliveries.c.address,
         earlier.c.subject == deliveries.c.subject,
         earlier.c.settled.is_(None),
+        earlier.c.reason != KEPT_OVER,  # nothing is left of it, so that it can never go before this one
         earlier.c.seq < deliveries.c.seq,
         func.coalesce(passes, False).is_(False),  # NULL, where one has a batch and the other none, is no
     )

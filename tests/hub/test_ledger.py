@@ -28,10 +28,12 @@ from sqlalchemy import Engine, delete, select, text
 from hub.keys import Keys
 from hub.reasons import Reason
 from hub.store import engine, reading
-from hub.store.entries import Acked, Again, Arrival, Lane, Parked
+from hub.store.entries import Acked, Again, Arrival, Handed, Lane, Parked
 from hub.store.inbox import Inbox
 from hub.store.interventions import recorded
 from hub.store.ledger import HORIZON, Ledger
+from hub.store.oversight import AT_A_TIME
+from hub.store.rows import KEPT_OVER
 from hub.store.tables import deliveries, metadata
 
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
@@ -266,6 +268,46 @@ def test_only_what_was_settled_long_ago_is_forgotten(ledger: Ledger) -> None:
     ledger.settle(lane, [Acked(("m4",), "AA")], NOW)
     assert ledger.prune("clinic", "moves", NOW + seconds(5)) == 1
     assert ledger.counts("clinic") == {"ACKED": 2, "PENDING": 1}
+
+
+def test_what_was_kept_as_long_as_it_may_be_is_erased(ledger: Ledger, store: Engine) -> None:
+    """Waiting, parked or handed over: nothing of it is left to send, its row says why, and a release is refused."""
+    ledger.enqueue([arrived(one, one) for one in ("waits", "parked", "handed")], NOW)
+    ledger.settle(LANE, [Parked(("parked",), "http.422")], NOW)
+    ledger.attempt(LANE, ["handed"], NOW, NOW + LEASE)
+    ledger.settle(LANE, [Handed(("handed",), "taken", NOW + timedelta(days=6))], NOW)
+    ledger.enqueue([arrived("young", "waits"), arrived("other", lane=Lane("clinic", "stays", ""))], NOW + seconds(5))
+    assert ledger.erase("clinic", "moves", NOW + seconds(5)) == 3
+    assert ledger.erase("clinic", "moves", NOW + seconds(5)) == 0
+    with reading(store) as connection:
+        rows = connection.execute(select(deliveries.c["message_id", "payload", "state", "reason"])).all()
+    erased = {row.message_id for row in rows if (row.payload, row.state, row.reason) == (b"", "PARKED", KEPT_OVER)}
+    assert erased == {"waits", "parked", "handed"}
+    assert {row.message_id: row.payload for row in rows if row.payload} == {
+        "young": b"box of young",
+        "other": b"box of other",
+    }
+    assert ids(ledger, NOW + seconds(5)) == ["young"], "what can never go holds back nothing"
+    assert not ledger.release("clinic", "moves", "waits", NOW)
+    assert ledger.give_up("clinic", "moves", "waits", "told.by-telephone", NOW)
+    ledger.settle(LANE, [Acked(("handed",), "AA")], NOW)
+    assert ledger.counts("clinic") == {"ACKED": 1, "SUPERSEDED": 1, "PARKED": 1, "PENDING": 2}
+
+
+def test_a_file_is_kept_as_long_as_its_youngest_message(ledger: Ledger) -> None:
+    """Without one of its messages it would be another file under the same id; in the end it is erased whole."""
+    ledger.enqueue([arrived("a1")], NOW)
+    ledger.enqueue([arrived("b1", "ben")], NOW + seconds(9))
+    ledger.assign_batch(LANE, ["a1", "b1"], "file")
+    assert ledger.erase("clinic", "moves", NOW + seconds(9)) == 0
+    assert [entry.payload for entry in ledger.rows_of_batch(LANE, "file")] == [b"box of a1", b"box of b1"]
+    assert ledger.erase("clinic", "moves", NOW + seconds(10)) == 2
+
+
+def test_much_is_erased_in_portions(ledger: Ledger) -> None:
+    """Each is a transaction of its own, so that nobody's writing waits for long."""
+    ledger.enqueue([arrived(f"{i:04}", f"child {i}") for i in range(AT_A_TIME + 1)], NOW)
+    assert [ledger.erase("clinic", "moves", NOW + LEASE) for _ in range(3)] == [AT_A_TIME, 1, 0]
 
 
 def test_arrivals_of_one_agency_take_turns(ledger: Ledger, store: Engine) -> None:
