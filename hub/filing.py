@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
+from hub import leave
 from hub.office import Office
 from hub.outbound import Run
 from hub.parcel import Group, Parcel, Way, batch_id, pack_all
@@ -106,8 +107,11 @@ class Filing:
         """
         The *groups* as parcels, and what cannot be one: of a file not yet begun only those that spoil it.
 
-        What a begun file holds is fixed, and a part of it may be with the partner: it is parked whole.
+        What a begun file holds is fixed, and a part of it may be with the partner: it is parked whole. So is all of it
+        that may not leave any more, before anything is rendered.
         """
+        if groups and (rule := leave.shut(self._office.catalog, self._lane, self._office.clock())) is not None:
+            return [], leave.withheld(rule, groups)
         parcels, failed = await self._office.think(lambda: self._pack(groups))
         found: list[Parked] = []
         for parked in failed:

@@ -105,6 +105,10 @@ class Policy(Shape):
         """The first moment at which nothing is released any more: midnight in England after the last day."""
         return datetime.combine(self.expires + timedelta(days=1), time(), ENGLAND).astimezone(UTC)
 
+    def ended(self, now: datetime) -> bool:
+        """Whether the agreement's last day is over: nothing is released any more, and nothing leaves."""
+        return now >= self.ends
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
@@ -135,7 +139,7 @@ def decide(case: Case, policy: Policy | None) -> Released | Withheld:
             return Withheld(f"sealed.{seal}")
         if policy is None:
             return Withheld("hears")
-        if case.now >= policy.ends:
+        if policy.ended(case.now):
             return Withheld("expires")
         grant = policy.hears.get(case.stream.name)
         if grant is None:

@@ -117,15 +117,16 @@ def answer(
     return Record(ANSWERS.topic, b"key", value, papers.headers())
 
 
-def catalog(trial: str = "") -> Catalog:
+def catalog(trial: str = "", ends: str = "2030-01-01") -> Catalog:
     agencies, policies, wanted = {}, {}, {}
     for key, door in DOORS.items():
         hears = {"moves": door} if "acknowledged_by" in door else {"moves": door, "states": door}
         shape = {"name": key.title(), "steward": "it@example.org", "hears": hears}
+        grant = GRANT | ({"kept": "120 days"} if door.get("every") == "quarter" else {})
         agency = Agency.model_validate({**shape, "status": "trial" if key == trial else "live"})
         agencies[key] = agency.model_copy(update={"key": key})
         policies[key] = Policy.model_validate(
-            {"agreement": "ISA-1", "expires": "2030-01-01", "hears": {"moves": GRANT, "states": GRANT}}
+            {"agreement": "ISA-1", "expires": ends, "hears": dict.fromkeys(("moves", "states"), grant)}
         )
         for stream in (MOVES, STATES):
             wanted[stream.topic_to(key)] = granted_schemas(stream, policies[key].hears[stream.name])[1]
@@ -196,6 +197,7 @@ class World:
     dead: bool = False
     away: bool = False
     trial: str = ""
+    ends: str = "2030-01-01"
     skew: timedelta = timedelta(0)
     loop: VirtualLoop = field(default_factory=VirtualLoop)
     looking: Engine | None = None
@@ -338,7 +340,7 @@ def live(world: World, until: Callable[[], bool], *, most: float = 7200.0, unifo
         ledger.world = world
         partner = Partner(world)
         couriers = Couriers(
-            catalog=catalog(world.trial),
+            catalog=catalog(world.trial, world.ends),
             lane="routine",
             keys=KEYS,
             ledger=ledger,

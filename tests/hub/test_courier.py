@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from hub.courier import Couriers
 from hub.envelope import SYNTHETIC, Record
@@ -19,8 +20,9 @@ from hub.errors import Refused, TransportError
 from hub.parcel import code_of, from_payload, to_payload
 from hub.patience import FAILURES, LONGEST_SECONDS, PROBE_SECONDS, Breaker, backoff
 from hub.runner import DELIVERY_SECONDS, LINGER
-from hub.store import engine
+from hub.store import engine, reading
 from hub.store.ledger import Ledger
+from hub.store.tables import deliveries
 from hub.transports import Delivery
 from tests.hub.lives import (
     CANARY,
@@ -109,6 +111,69 @@ def test_a_parked_child_delays_only_itself(world: World) -> None:
     refused.clear()
     assert live(world, settled(world))
     assert turns(world.received("north")) == expected()
+
+
+def parked(world: World, agency: str) -> dict[str, str]:
+    """The code of each message of an agency that waits for a person."""
+    with world.ledger() as ledger:
+        return {entry.message_id: entry.reason for _, entry in ledger.parked(agency)}
+
+
+def test_nothing_leaves_after_the_agreements_last_day(world: World) -> None:
+    """What waits for a shut door then is parked with the rule, and goes once it is renewed and a person says so."""
+
+    async def shut(_: Delivery, __: int) -> str:
+        raise TransportError("http.503")
+
+    world.ends, world.behave = "2025-09-01", shut  # the day on which the world begins
+    world.send(*everything("north", "ab", 1))
+    assert live(world, lambda: len(world.attempts) > 4)
+    world.behave, world.skew, before = None, timedelta(days=1), len(world.attempts)
+    assert live(world, lambda: len(parked(world, "north")) == 2)
+    assert set(parked(world, "north").values()) == {"expires"}
+    world.ends = "2030-01-01"
+    assert live(world, settled(world))
+    assert len(world.attempts) == before, "it was tried after the last day, or went before anybody released it"
+    with world.ledger() as ledger:
+        assert all(ledger.release("north", "moves", one, world.clock()) for one in parked(world, "north"))
+    assert live(world, settled(world))
+    assert turns(world.received("north")) == {"a": [0], "b": [0]}
+
+
+def test_no_file_is_made_up_after_the_agreements_last_day(world: World) -> None:
+    """What waits for the end of its quarter, where the agreement ends before that, is in no file."""
+    world.ends = "2025-09-20"
+    world.send(*everything("bureau", "ab", 1))
+    assert live(world, lambda: world.committed["bureau"] == 2)
+    assert parked(world, "bureau") == {}
+    world.skew = timedelta(days=31)
+    assert live(world, lambda: len(parked(world, "bureau")) == 2)
+    assert set(parked(world, "bureau").values()) == {"expires"}
+    assert world.attempts == []
+
+
+def test_what_cannot_be_delivered_is_kept_no_longer_than_its_grant_says(world: World) -> None:
+    """Its content is erased when the grant's 14 days are over, and what stood behind it for the same child goes."""
+
+    async def refuse(delivery: Delivery, _: int) -> str:
+        if delivery.message_id == message_id("north", "a", 0):
+            raise Refused("http.422")
+        return "200"
+
+    world.behave = refuse
+    world.send(record("north", "a", 0))
+    assert live(world, lambda: bool(parked(world, "north")))
+    world.skew = timedelta(days=13)
+    world.send(record("north", "a", 1))
+    assert live(world, lambda: world.committed["north"] == 2)
+    assert parked(world, "north") == {message_id("north", "a", 0): "http.422"}
+    assert world.got == []
+    world.skew = timedelta(days=14)
+    assert live(world, settled(world))
+    assert turns(world.received("north")) == {"a": [1]}
+    assert parked(world, "north") == {message_id("north", "a", 0): "kept.over"}
+    with world.ledger() as ledger, reading(ledger.database) as connection:
+        assert not any(connection.execute(select(deliveries.c.payload)).scalars())
 
 
 def test_what_a_person_releases_is_found_by_a_running_courier(world: World) -> None:
