@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.ground import because, by, console, main
+from hub.cli.ground import because, by, console, main, sound
 from hub.errors import HubError
 from hub.settings import Settings
 
@@ -120,10 +120,13 @@ def release(message: str, by: str, because: str) -> None:
     """
     Let a parked MESSAGE go again; what followed it for the same child goes after it, in order.
 
-    First mend what it was parked for, or it is parked again. Who decided, when and why is put on record.
+    First mend what it was parked for, or it is parked again. Who decided, when and why is put on record. Refused, with
+    the rule, where the agreement is over, where no policy grants the stream any more, or where nothing is left of it.
     """
     ledger, lane, found, decided = _one(message, by, because)
-    if not ledger.release(lane.agency, lane.stream, found, datetime.now(UTC), by=decided):
+    now = datetime.now(UTC)
+    _may_leave(ledger, lane, found, now)
+    if not ledger.release(lane.agency, lane.stream, found, now, by=decided):
         raise HubError(f"{message}: is not parked any more: see `hub deliveries parked`")
     click.echo(f"released: {found} goes to {lane.agency} again")
 
@@ -183,6 +186,19 @@ def _one(message: str, by: str, because: str) -> tuple[Ledger, Lane, str, Reason
     if len(found) > 1:
         raise HubError(f"{len(found)} parked messages have an id that begins so: write more of it")
     return *found[0], decided
+
+
+def _may_leave(ledger: Ledger, lane: Lane, message: str, now: datetime) -> None:
+    """Raises HubError with the rule where a message may not leave the hub, or nothing is left of it."""
+    from hub.leave import shut  # noqa: PLC0415
+    from hub.store.rows import KEPT_OVER  # noqa: PLC0415
+
+    if ledger.reason(lane.agency, lane.stream, message) == KEPT_OVER:
+        mend = "what it said is erased: tell the agency, then `hub deliveries give-up`"
+        raise HubError(f"{message}: may not go to {lane.agency} any more (rule {KEPT_OVER}); {mend}")
+    if (rule := shut(sound(), lane, now)) is not None:
+        mend = f"see connectors/{lane.agency}/policy.yaml, or `hub deliveries give-up`"
+        raise HubError(f"{message}: may not go to {lane.agency} any more (rule {rule}); {mend}")
 
 
 def _listed(rows: Sequence[Mapping[str, Any]], as_json: bool, none: str) -> None:

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from hub.catalog import Catalog
 from hub.cli import main
 from hub.outbound import Run
+from hub.policy import Policy
+from hub.schema_lock import SchemaLock
 from hub.store import engine
 from hub.store.entries import Arrival, Handed, Lane, Parked
 from hub.store.interventions import recorded
 from hub.store.ledger import Ledger
 from hub.store.rows import PATIENCE
+from tests.hub.lives import GRANT
 
 LANE = Lane("clinic", "moves", "")
 WHO = ("--by", "Ada Quill", "--because", "The partner has mended its import and asks for it again.")
@@ -28,6 +32,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     url, then = f"sqlite:///{tmp_path / 'hub.db'}", datetime.now(UTC) - timedelta(days=2)
     monkeypatch.setenv("HUB_STORE_URL", url)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("hub.cli.deliveries.sound", lambda: agreed("2099-01-01"))
     made = Ledger(engine(url))
     made.enqueue([Arrival(LANE, one, "t", 0, 0, f"Ffion {one[0]}", b"secret") for one in IDS], then)
     made.settle(LANE, [Parked(("aa11", "aa22"), "http.422")], then)
@@ -35,6 +40,12 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     made.attempt(LANE, ["bb33"], then, then + PATIENCE)
     made.settle(LANE, [Handed(("bb33",), "taken", then + PATIENCE)], then)
     return made
+
+
+def agreed(expires: str) -> Catalog:
+    """A catalog with nothing but the clinic's agreement, which lets it hear of moves until some day."""
+    policy = Policy.model_validate({"agreement": "ISA-1", "expires": expires, "hears": {"moves": GRANT}})
+    return Catalog({}, {}, {"clinic": policy}, {}, {}, (), SchemaLock([]))
 
 
 def hub(*words: str) -> Result:
@@ -71,6 +82,31 @@ def test_a_release_keeps_order_and_is_on_record(ledger: Ledger) -> None:
     ]
     again = hub("release", "aa11", *WHO)
     assert (again.exit_code, "no parked message" in again.output) == (1, True)
+
+
+@pytest.mark.parametrize(("stream", "ended", "rule"), [("moves", True, "expires"), ("stays", False, "hears")])
+def test_a_release_is_refused_where_nothing_may_leave_any_more(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, stream: str, ended: bool, rule: str
+) -> None:  # fmt: skip
+    """The rule is named, nothing changes, and nothing is on record."""
+    if ended:
+        monkeypatch.setattr("hub.cli.deliveries.sound", lambda: agreed("2020-01-01"))
+    lane = LANE._replace(stream=stream)
+    ledger.enqueue([Arrival(lane, "cc44", "t", 0, 0, "Ffion", b"secret", fault="http.422")], datetime.now(UTC))
+    refused = hub("release", "cc44", *WHO)
+    assert (refused.exit_code, f"(rule {rule})" in refused.output) == (1, True)
+    assert ledger.reason("clinic", stream, "cc44") == "http.422"
+    assert recorded(ledger._store) == []
+
+
+def test_what_is_erased_is_told_and_cannot_be_released(ledger: Ledger) -> None:
+    """It stays in sight under its code until a person gives it up."""
+    assert ledger.erase("clinic", "moves", datetime.now(UTC)) == 3
+    assert json.loads(hub("--json").output)[0]["parked"] == {"kept.over": 3}
+    refused = hub("release", "aa11", *WHO)
+    assert (refused.exit_code, "(rule kept.over)" in refused.output) == (1, True)
+    assert hub("give-up", "aa11", *WHO).exit_code == 0
+    assert ledger.counts("clinic") == {"SUPERSEDED": 1, "PARKED": 2}
 
 
 def test_giving_up_settles_and_empties(ledger: Ledger) -> None:
