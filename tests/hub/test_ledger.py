@@ -435,7 +435,7 @@ class OrderPromise(RuleBasedStateMachine):
             assert groups[0] == [name for name, one in self.known.items() if one.batch == batch]
         elif together and due:
             groups = [[entry.message_id for entry in due]]
-            batch = f"batch of {groups[0][0]} at {len(self.known)}"
+            batch = f"batch of {'+'.join(groups[0])}"
             self.ledger.assign_batch(lane, groups[0], batch)
             for name in groups[0]:
                 self.known[name].batch = batch
