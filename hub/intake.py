@@ -119,7 +119,7 @@ class Intake:
             note("gateway", "the same message again", agency=agency, line=line.name)
             intake_counts.again(line)
             return Answer(**json.loads(before.answer))
-        closed = await self._wall() if self._wall is not None else ()
+        closed = await self._closed()
         if before is not None:
             again = Refusal(-1, USED_BEFORE, "", "send it under an id of its own", data, readable=True)
             fault = await asyncio.to_thread(self._sifted, line, again, now, closed)
@@ -164,7 +164,10 @@ class Intake:
             if portion.last:
                 return tally
             del portion, records, news  # or it would be held beside the next
-            closed = await self._wall() if self._wall is not None else ()
+            closed = await self._closed()
+
+    async def _closed(self) -> Collection[Identifier]:
+        return await self._wall() if self._wall is not None else ()
 
     def _keep(self, line: Line, name: str, content: bytes, answer: Answer | None, news: News, now: datetime) -> None:
         """What the message adds to who is who, and the answer that it gets whenever it comes again."""

@@ -22,13 +22,13 @@ DECISION = (
             return Withheld(f"sealed.{seal}")
         if policy is None:
             return Withheld("hears")
-        if case.now >= policy.ends:
+        if policy.ended(case.now):
             return Withheld("expires")
 """,
         """\
         if policy is None:
             return Withheld("hears")
-        if case.now >= policy.ends:
+        if policy.ended(case.now):
             return Withheld("expires")
         if (seal := seals.ask(case)) is not None:
             return Withheld(f"sealed.{seal}")
@@ -36,12 +36,12 @@ DECISION = (
         RULES,
     ),
     Defect("a gate is asked and not obeyed", "hub/policy.py", "if shut is not None:", "if False:", RULES),
-    Defect("an agreement that ended is heard", "hub/policy.py", "if case.now >= policy.ends:", "if False:", RULES),
+    Defect("an agreement that ended is heard", "hub/policy.py", "if policy.ended(case.now):", "if False:", RULES),
     Defect(
         "an agreement is heard at the moment at which it ends",
         "hub/policy.py",
-        "case.now >= policy.ends",
-        "case.now > policy.ends",
+        "return now >= self.ends",
+        "return now > self.ends",
         RULES,
     ),
     Defect(

@@ -15,8 +15,8 @@ TOLD = (
     Defect(
         "the relay's quarantine holds an event in the open",
         "hub/quarantine/item.py",
-        'keys.seal("quarantine", record.value or b"", bound_to=place)',
-        'record.value or b""',
+        'keys.seal("quarantine", value, bound_to=place)',
+        "value",
         CARRIED,
     ),
     Defect(
@@ -91,9 +91,9 @@ TOLD = (
     ),
     Defect(
         "the log tells the place that a message worded",
-        "hub/intake.py",
-        "reasons = Counter(plain(one.code) for one",
-        "reasons = Counter(f'{one.code} {one.place}' for one",
+        "hub/tally.py",
+        "self.refusals[one.code] += 1",
+        "self.refusals[f'{one.code} {one.place}'] += 1",
         SAID,
     ),
     Defect(
@@ -155,8 +155,8 @@ TOLD = (
     Defect(
         "the gateway's wall is not asked",
         "hub/intake.py",
-        "closed = await self._wall() if self._wall is not None else ()",
-        "closed = ()",
+        "return await self._wall() if self._wall is not None else ()",
+        "return ()",
         SAID,
     ),
     Defect(
