@@ -153,6 +153,20 @@ TOLD = (
         SAID,
     ),
     Defect(
+        "a courier does not ask whether the agreement still holds",
+        "hub/leave.py",
+        "if policy.ended(now):",
+        "if False:",
+        ("tests/hub/test_courier.py",),
+    ),
+    Defect(
+        "what is left of what was kept too long holds back what followed",
+        "hub/store/statements.py",
+        "        earlier.c.reason != KEPT_OVER,  # nothing is left of it, so that it can never go before this one\n",
+        "",
+        ("tests/hub/test_courier.py", "tests/hub/test_ledger.py"),
+    ),
+    Defect(
         "the gateway's wall is not asked",
         "hub/intake.py",
         "return await self._wall() if self._wall is not None else ()",
