@@ -10,13 +10,18 @@ from datetime import timedelta
 from hub.catalog import Catalog
 from hub.courier import Couriers
 from hub.doors import Sinks, door_for, first_number
+from hub.heeding import heed
+from hub.leave import Seals
 from hub.precedence import Precedence
 from hub.renewal import SECONDS, Renewal
 from hub.settings import Settings
 from hub.store import engine
 from hub.store.ledger import Ledger
 from hub.stream import Lane
-from hub.transports.kafka import KafkaInflow
+from hub.transports.kafka import Follower, KafkaInflow
+
+WAIT_MILLISECONDS = 1000
+"""How long the broker holds a request for what is said of children: there is seldom anything new."""
 
 
 async def _nothing(_catalog: Catalog) -> None:
@@ -45,12 +50,16 @@ async def serve(
 
     precedence = Precedence.of(settings, lane)
     ledger, renewal, current = Ledger(engine(settings.ledger(lane))), Renewal(catalog), catalog
+    seals = Seals(catalog, settings.keys())
+    follower = Follower(bootstrap, seals.topics, seals.take, settings.kafka(), wait=WAIT_MILLISECONDS)
+    heeding = asyncio.ensure_future(heed(seals, follower, stop))
     while not stop.is_set():
         couriers = Couriers(
             catalog=current,
             lane=lane,
             keys=settings.keys(),
             ledger=ledger,
+            seals=seals,
             sink_for=Sinks(settings),
             inflow_for=inflow,
             door_for=door_for,
@@ -69,6 +78,7 @@ async def serve(
         await running
         with suppress(asyncio.CancelledError):
             current = await waiting or current
+    await heeding
 
 
 async def _changed(renewal: Renewal, stop: asyncio.Event) -> Catalog | None:

@@ -107,8 +107,8 @@ class Filing:
         """
         The *groups* as parcels, and what cannot be one: of a file not yet begun only those that spoil it.
 
-        What a begun file holds is fixed, and a part of it may be with the partner: it is parked whole. So is all of it
-        that may not leave any more, before anything is rendered.
+        What a begun file holds is fixed, and a part of it may be with the partner: it is parked whole. So is what may
+        not leave any more: all, where the agreement is over, and what a seal that was said meanwhile keeps.
         """
         if groups and (rule := leave.shut(self._office.catalog, self._lane, self._office.clock())) is not None:
             return [], leave.withheld(rule, groups)
@@ -124,7 +124,8 @@ class Filing:
         return parcels, found
 
     def _pack(self, groups: Sequence[Group]) -> tuple[list[Parcel], list[Parked]]:
-        return pack_all(groups, self._lane, self._way, self._office.catalog, self._office.keys)
+        office, lane = self._office, self._lane
+        return pack_all(groups, lane, self._way, office.catalog, office.keys, partial(office.seals.rule, lane))
 
     async def fixed(self, parcels: Sequence[Parcel]) -> list[Parcel]:
         """Fix the members of files that are new, before they go; those that somebody else took drop out."""

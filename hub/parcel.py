@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -76,9 +76,18 @@ class Parcel(NamedTuple):
 
 
 def pack_all(
-    groups: Sequence[Group], lane: Lane, way: Way, catalog: Catalog, keys: Keys
+    groups: Sequence[Group],
+    lane: Lane,
+    way: Way,
+    catalog: Catalog,
+    keys: Keys,
+    rule: Callable[[Letter], str | None],
 ) -> tuple[list[Parcel], list[Parked]]:
-    """Each group as a parcel, or parked because it cannot be one: trying again would not help."""
+    """
+    Each group as a parcel, or parked because it cannot be one: trying again would not help.
+
+    *rule* says by what rule a letter may not leave any more; then nothing is rendered of its group.
+    """
     parcels: list[Parcel] = []
     failed: list[Parked] = []
     for group in groups:
@@ -86,6 +95,9 @@ def pack_all(
         ids = tuple(row.message_id for row in rows)
         try:
             letters = [_open(row, catalog, keys) for row in rows]
+            if (shut := next(filter(None, map(rule, letters)), None)) is not None:
+                failed.append(Parked(ids, shut))
+                continue
             run = group.run or Run(0, max(row.created for row in rows))
             made = render(catalog, way.stream, way.agency, way.door, letters, run)
             if made.records and len(made.records) != len(ids):

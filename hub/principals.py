@@ -151,7 +151,11 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
     )
     for lane in LANES:
         yield _process(
-            of_process(("couriers", lane)), "takes its lane's topics to agencies' doors", *_couriers(catalog, lane)
+            of_process(("couriers", lane)),
+            "takes its lane's topics to agencies' doors, but for what is sealed by what is known of children",
+            *_couriers(catalog, lane),
+            _topics(standing, "READ"),
+            _reading(),
         )
     told = [catalog.streams[name].topic_to(key) for key, policy in catalog.policies.items() for name in policy.hears]
     emitted = [catalog.streams[one.emits].topic for one in watches]

@@ -23,6 +23,7 @@ __all__ = ["ABREAST", "DELIVERY_SECONDS", "LEASE", "LINGER", "Runner"]
 
 DELIVERY_SECONDS = 60.0  # a partner that has not answered by then has not answered
 LEASE = timedelta(seconds=DELIVERY_SECONDS * 2)  # when an attempt whose end nobody wrote down is made again
+UNKNOWING_SECONDS = 0.25  # after which to look again where it is not known yet what is said of children
 AGAIN_SECONDS = 1.0  # after which to look again where somebody else took what was about to go
 ABREAST = 8  # deliveries of one lane under way at once, each for another child
 
@@ -107,6 +108,8 @@ class Runner:
     async def _start(self) -> float | None:
         """Begin what may begin; returns the seconds after which to look again, None for not before there is news."""
         partner, lane, instant = self._partner, self._lane, asyncio.get_running_loop().time()
+        if not self._office.seals.current():
+            return UNKNOWING_SECONDS
         room = partner.room(lane, instant, len(self._flying), 1 if self._way.filed else ABREAST)
         if room == 0:
             return None if self._flying else partner.rest(lane, instant)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from hub.case import Case
 from hub.stream import Event, Stream, pick
-from hub.view import Identifier
+from hub.view import Identifier, Known
 
 
 def ask(case: Case) -> str | None:
@@ -21,21 +22,42 @@ def ask(case: Case) -> str | None:
     mark, only a `False` that was actually said opens it: an absent mark is a doubt. `conflict`: the person of whom the
     child is in danger works where it would be heard.
     """
-    standings, stream = case.known.standings, case.stream
-    if standings:
-        for standing, said_at in zip(standings, case.known.times, strict=True):
-            if standing["adopted"] is not None and case.at != said_at:
-                return "adoption"
-        if any(standing["legal_hold"] for standing in standings):
-            return "legal-hold"
-        if any(standing["restricted"] for standing in standings):
-            return "restricted"
+    known, stream = case.known, case.stream
+    if known.standings and (seal := _of_child(known, case.at)) is not None:
+        return seal
     if stream.restricted is not None and pick(case.values, stream.restricted) is not False:
         return "restricted"
-    listed = [one for standing in standings for one in standing["conflicts"]]
-    if stream.conflicts is not None:
-        listed += pick(case.values, stream.conflicts) or ()
-    if listed and (case.agency in listed or (case.address and f"{case.agency}/{case.address}" in listed)):
+    own = () if stream.conflicts is None else pick(case.values, stream.conflicts) or ()
+    return _conflict(known, own, case.agency, case.address) if own or known.standings else None
+
+
+def of_released(known: Known, agency: str, address: str, at: datetime) -> str | None:
+    """The seal that what is *known* by now puts on what was released before, of an event that was taken in *at*."""
+    return _of_child(known, at) or _conflict(known, (), agency, address)
+
+
+def said(standing: Mapping[str, Any]) -> bool:
+    """Whether anything in a *standing* seals."""
+    return bool(
+        standing["adopted"] is not None or standing["legal_hold"] or standing["restricted"] or standing["conflicts"]
+    )
+
+
+def _of_child(known: Known, at: datetime) -> str | None:
+    for standing, said_at in zip(known.standings, known.times, strict=True):
+        if standing["adopted"] is not None and at != said_at:
+            return "adoption"
+    if any(standing["legal_hold"] for standing in known.standings):
+        return "legal-hold"
+    if any(standing["restricted"] for standing in known.standings):
+        return "restricted"
+    return None
+
+
+def _conflict(known: Known, own: Iterable[str], agency: str, address: str) -> str | None:
+    listed = [one for standing in known.standings for one in standing["conflicts"]]
+    listed += own
+    if listed and (agency in listed or (address and f"{agency}/{address}" in listed)):
         return "conflict"
     return None
 

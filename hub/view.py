@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -82,6 +82,11 @@ class View:
         """Whether anything lies there that could not be read."""
         return bool(self._unread)
 
+    @property
+    def doubtful(self) -> frozenset[bytes]:
+        """The keys under which something lies that could not be read."""
+        return frozenset(self._unread)
+
     def known(self, key: bytes, identifiers: Iterable[Identifier], others: Iterable[bytes] = ()) -> Known:
         """
         What is known of the child of an event with Kafka *key* that names *identifiers*.
@@ -115,9 +120,13 @@ class View:
     def closed(self) -> frozenset[Identifier]:
         """All identifiers that an adoption order has closed, with those that are known to be of the same child."""
         if self._closed is None:
-            adopted = {key for key, one in self._held.items() if one.values["adopted"] is not None}
-            self._closed = frozenset(named for key in self._reach(adopted) for named in self._held[key].named)
+            self._closed = self.named(lambda standing: standing["adopted"] is not None)
         return self._closed
+
+    def named(self, of: Callable[[Mapping[str, Any]], bool]) -> frozenset[Identifier]:
+        """All identifiers of the children *of* one of whose standings that is so."""
+        found = {key for key, one in self._held.items() if of(one.values)}
+        return frozenset(named for key in self._reach(found) for named in self._held[key].named)
 
     def _reach(self, keys: set[bytes]) -> set[bytes]:
         """All keys that are of the same children as *keys*, by whatever identifiers tie them."""

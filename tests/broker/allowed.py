@@ -65,7 +65,7 @@ class Allowed:
             may |= READ | WRITE if name.startswith("hub-watches-") else set()
         elif who.startswith("hub-couriers"):
             served = agency and not by_kafka and agency not in self._trial
-            if served and who in ("hub-couriers", f"hub-couriers-{lane}"):
+            if standing or (served and who in ("hub-couriers", f"hub-couriers-{lane}")):
                 may |= READ
             if name == "cpis-acknowledgement.v1" and who in ("hub-couriers", "hub-couriers-urgent"):
                 may |= READ  # what became of the uploads to CP-IS, which are urgent
@@ -95,7 +95,9 @@ class Allowed:
         if own:
             return MEMBER
         if name in ("hub-following", "hub-looking"):
-            reads = ("hub-gateway", "hub-relay", "hub-canaries", "hub-ops", "hub-operator", "hub-governance")
+            reads = (
+                "hub-gateway", "hub-relay", "hub-couriers", "hub-canaries", "hub-ops", "hub-operator", "hub-governance",
+            )  # fmt: skip
             return FOUND if who.startswith(reads) else {"list"} if who == "hub-deploy" else set()
         if name.startswith("relay.") and who in ("hub-gateway", "hub-watches", "hub-canaries"):
             return FOUND  # they wait until the relay has its place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from hub.catalog import Catalog
 from hub.courier import Couriers
 from hub.envelope import Envelope, Record, traceparent
 from hub.keys import Keys
+from hub.leave import Seals
 from hub.outbound import Desk
 from hub.settings import Settings
 from hub.store import engine
@@ -88,6 +90,8 @@ class World:
             "social_worker": HttpsPartner(folder / "two"),
         }
         self.alerts = Alerts(catalog, keys)
+        self.seals = Seals(catalog, keys)
+        self.seals.known(time.monotonic())
 
     def close(self) -> None:
         """Bring the partners down."""
@@ -110,6 +114,7 @@ class World:
             lane="urgent",
             keys=self.keys,
             ledger=Ledger(store),
+            seals=self.seals,
             sink_for=self.sink_for,
             inflow_for=lambda group, topics: KafkaInflow(self.bootstrap, group, topics),
             uniform=lambda low, high: min(high, 0.2),  # chance is kind: else a return is found after half a minute

@@ -291,7 +291,8 @@ class Campaign:
             )
 
         couriers = Couriers(
-            catalog=CATALOG, lane="routine", keys=lives.KEYS, ledger=ledger, sink_for=self.sink_for, inflow_for=inflow,
+            catalog=CATALOG, lane="routine", keys=lives.KEYS, ledger=ledger, seals=lives.seals(),
+            sink_for=self.sink_for, inflow_for=inflow,
             uniform=lambda low, high: chance.uniform(low, high) * scale, in_place=hour,
         )  # fmt: skip
         running = asyncio.ensure_future(couriers.run())

@@ -26,6 +26,7 @@ from hub.courier import Couriers
 from hub.envelope import Envelope, Record, traceparent
 from hub.errors import TransportError
 from hub.keys import Keys, digest
+from hub.leave import Seals
 from hub.outbound import Letter, Made, Run
 from hub.patience import Uniform
 from hub.policy import Policy
@@ -36,6 +37,8 @@ from hub.store.ledger import Ledger
 from hub.stream import Event, Sensitivity, Stream
 from hub.transports import Delivery
 from hub.transports.kafka.reading import Stored
+from hub.wire import record_of
+from schemas.sharing_status import stream as statuses
 
 START = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 KEYS = Keys(b"a secret for tests, not for use!!")
@@ -55,9 +58,10 @@ class Moved(Event):
     turn: Annotated[int, Field(description="Which move it is."), Sensitivity.OPEN]
 
 
-MOVES = Stream(name="moves", event=Moved, key=("child.number",), keep="days", steward="health")
+BY = (("case_id", "child.number"),)
+MOVES = Stream(name="moves", event=Moved, key=("child.number",), subject=BY, keep="days", steward="health")
 ANSWERS = Stream(name="answers", event=Acknowledgement, key=("number",), keep="days", steward="health")
-STATES = Stream(name="states", event=Moved, key=("child.number",), keep="latest", steward="health")
+STATES = Stream(name="states", event=Moved, key=("child.number",), subject=BY, keep="latest", steward="health")
 GRANT = {
     "because": "So that the child is not forgotten.",
     "notice": "MASH",
@@ -130,8 +134,8 @@ def catalog(trial: str = "", ends: str = "2030-01-01") -> Catalog:
         )
         for stream in (MOVES, STATES):
             wanted[stream.topic_to(key)] = granted_schemas(stream, policies[key].hears[stream.name])[1]
-    streams = {"moves": MOVES, "states": STATES, "answers": ANSWERS}
-    wanted[ANSWERS.topic] = schema_of(ANSWERS)
+    streams = {"moves": MOVES, "states": STATES, "answers": ANSWERS, "sharing_status": statuses}
+    wanted |= {one.topic: schema_of(one) for one in (ANSWERS, statuses)}
     return Plain(streams, agencies, policies, {}, {}, (), SchemaLock([]).with_subjects(wanted))
 
 
@@ -147,8 +151,16 @@ def record(agency: str, child: str, turn: int, *, address: str = "", stream: Str
     name = message_id(agency, child, turn)
     papers = Envelope(name, "/sharing-hub", topic, START, traceparent(name), address)
     schema_id = CATALOG.lock.current[topic]
-    value = Codec(schema_id, CATALOG.lock.schema(schema_id)).encode({"child": {"number": child}, "turn": turn})
-    return Record(topic, digest(b"subjects", child).encode(), value, papers.headers())
+    values = {"child": {"number": child}, "turn": turn}
+    value = Codec(schema_id, CATALOG.lock.schema(schema_id)).encode(values)
+    own, _ = KEYS.recipient(agency)
+    return Record(topic, digest(own, KEYS.subject(stream, values, name)).encode(), value, papers.headers())
+
+
+def said(child: str, at: datetime = START, **what: Any) -> Record:
+    """What is said of a child, as it lies on its topic."""
+    values = statuses.event.model_validate({"case_id": child, **what}).model_dump()
+    return record_of(CATALOG, KEYS, statuses, values, digest(b"said", child), "/tests", at)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -182,7 +194,11 @@ class Crash(BaseException):
 
 @dataclass
 class World:
-    """What outlives a process: Kafka, the partners, and the path of the database."""
+    """
+    What outlives a process: Kafka, the partners, and the path of the database.
+
+    *said* is said of children, unless it is *unknown*; *seals* are the living process's.
+    """
 
     path: Path
     url: str = ""
@@ -199,6 +215,9 @@ class World:
     trial: str = ""
     ends: str = "2030-01-01"
     skew: timedelta = timedelta(0)
+    said: list[Record] = field(default_factory=list)
+    unknown: bool = False
+    seals: Seals | None = None
     loop: VirtualLoop = field(default_factory=VirtualLoop)
     looking: Engine | None = None
 
@@ -339,11 +358,13 @@ def live(world: World, until: Callable[[], bool], *, most: float = 7200.0, unifo
         ledger = Dying(store)
         ledger.world = world
         partner = Partner(world)
+        world.seals = seals(*world.said) if not world.unknown else Seals(CATALOG, KEYS)
         couriers = Couriers(
             catalog=catalog(world.trial, world.ends),
             lane="routine",
             keys=KEYS,
             ledger=ledger,
+            seals=world.seals,
             sink_for=lambda _agency, _stream, _door: partner,
             inflow_for=lambda group, _: Inflow(world, group.removeprefix("courier.").replace(".routine", "")),
             clock=world.clock,
@@ -367,6 +388,15 @@ def live(world: World, until: Callable[[], bool], *, most: float = 7200.0, unifo
         return not world.dead
 
     return world.loop.run_until_complete(life())
+
+
+def seals(*known: Record) -> Seals:
+    """What is known of children where these were said, and nothing more is for the time being."""
+    found = Seals(CATALOG, KEYS, clock=lambda: 0.0)
+    for one in known:
+        found.take(one)
+    found.known(0.0)
+    return found
 
 
 def settled(world: World) -> Callable[[], bool]:

@@ -28,6 +28,7 @@ from tests.hub.lives import (
     CANARY,
     CATALOG,
     KEYS,
+    START,
     STATES,
     Inflow,
     World,
@@ -37,7 +38,9 @@ from tests.hub.lives import (
     message_id,
     record,
     rude,
+    said,
     same_bytes_always,
+    seals,
     settled,
     turns,
 )
@@ -150,6 +153,86 @@ def test_no_file_is_made_up_after_the_agreements_last_day(world: World) -> None:
     assert live(world, lambda: len(parked(world, "bureau")) == 2)
     assert set(parked(world, "bureau").values()) == {"expires"}
     assert world.attempts == []
+
+
+def test_what_waits_when_a_seal_is_said_of_its_child_does_not_leave(world: World) -> None:
+    """It is parked with the rule, others' go; where the seal is taken back and a person says so, it goes in order."""
+
+    async def shut(_: Delivery, __: int) -> str:
+        raise TransportError("http.503")
+
+    world.behave = shut
+    world.send(*everything("north", "ab", 2))
+    assert live(world, lambda: len(world.attempts) > 4)
+    world.behave, world.said = None, [said("a", legal_hold=True)]
+    sealed = {message_id("north", "a", 0): "sealed"}
+    assert live(world, lambda: turns(world.received("north")) == {"b": [0, 1]} and parked(world, "north") == sealed)
+    with world.ledger() as ledger:
+        assert ledger.release("north", "moves", message_id("north", "a", 0), world.clock())
+    assert live(world, lambda: parked(world, "north") == sealed)
+    assert turns(world.received("north")) == {"b": [0, 1]}, "it was released against the seal, and went"
+    world.said = [said("a")]
+    with world.ledger() as ledger:
+        assert ledger.release("north", "moves", message_id("north", "a", 0), world.clock())
+    assert live(world, settled(world))
+    assert turns(world.received("north")) == {"a": [0, 1], "b": [0, 1]}
+
+
+def test_a_seal_is_heeded_while_couriers_run(world: World) -> None:
+    """One that is said between two attempts of the same life."""
+
+    async def shut(_: Delivery, tries: int) -> str:
+        if tries == 2 and world.seals is not None:
+            world.seals.take(said("a", restricted=True))
+        raise TransportError("http.503")
+
+    world.behave = shut
+    world.send(record("north", "a", 0))
+    assert live(world, lambda: bool(parked(world, "north")))
+    assert parked(world, "north") == {message_id("north", "a", 0): "sealed"}
+    assert len(world.attempts) == 3
+
+
+def test_a_file_that_is_not_begun_goes_without_a_sealed_child(world: World) -> None:
+    """What waited for the end of its quarter when the order was made is in no file; the others' is."""
+    world.send(*everything("bureau", "abc", 1))
+    assert live(world, lambda: world.committed["bureau"] == 3)
+    world.said, world.skew = [said("b", START + timedelta(days=9), adopted="2025-09-10")], timedelta(days=31)
+    assert live(world, settled(world))
+    assert parked(world, "bureau") == {message_id("bureau", "b", 0): "sealed"}
+    assert turns(world.received("bureau")) == {"a": [0], "c": [0]}
+
+
+def test_a_file_that_was_begun_is_kept_back_whole_and_the_others_go_in_another(world: World) -> None:
+    """Without the sealed child it would be another file; a person gives that child's up and releases the others."""
+
+    async def shut(_: Delivery, __: int) -> str:
+        raise TransportError("sftp.away")
+
+    world.behave = shut
+    world.send(*everything("library", "abc", 1))
+    assert live(world, lambda: len(world.attempts) > 1)
+    world.behave, world.said, before = None, [said("b", legal_hold=True)], len(world.attempts)
+    assert live(world, settled(world))
+    assert set(parked(world, "library").values()) == {"sealed"}
+    assert len(parked(world, "library")) == 3
+    assert len(world.attempts) == before
+    with world.ledger() as ledger:
+        assert ledger.give_up("library", "moves", message_id("library", "b", 0), "sealed", world.clock())
+        assert all(ledger.release("library", "moves", one, world.clock()) for one in parked(world, "library"))
+    assert live(world, settled(world))
+    assert turns(world.received("library")) == {"a": [0], "c": [0]}
+
+
+def test_nothing_leaves_before_it_is_known_what_is_said_of_children(world: World) -> None:
+    """It waits, is not tried and not parked, and goes once that is known."""
+    world.unknown = True
+    world.send(*everything("north", "ab", 1))
+    assert live(world, lambda: world.committed["north"] == 2 and world.loop.time() > 600)
+    assert (world.attempts, parked(world, "north"), world.waiting()) == ([], {}, 2)
+    world.unknown = False
+    assert live(world, settled(world))
+    assert turns(world.received("north")) == {"a": [0], "b": [0]}
 
 
 def test_what_cannot_be_delivered_is_kept_no_longer_than_its_grant_says(world: World) -> None:
@@ -604,6 +687,7 @@ def test_couriers_work_in_real_time_and_threads(tmp_path: Path) -> None:
             lane="routine",
             keys=KEYS,
             ledger=Ledger(store),
+            seals=seals(),
             sink_for=lambda *_: Quick(),
             inflow_for=lambda group, _: Inflow(world, group.removeprefix("courier.").replace(".routine", "")),
         )

@@ -16,7 +16,7 @@ from hub.office import Office
 from hub.precedence import ALONE, FRESH_SECONDS, LONGEST_REST, MARK_SECONDS, SHARE, Precedence
 from hub.store import engine
 from hub.store.ledger import Ledger
-from tests.hub.lives import CATALOG, KEYS
+from tests.hub.lives import CATALOG, KEYS, seals
 
 MORNING = 1_800_000_000.0
 
@@ -135,7 +135,12 @@ def test_while_it_yields_a_process_does_one_piece_at_a_time_and_rests_after_each
     """Two runners that both want to work take turns; where nothing is urgent they work side by side."""
     urgent, routine = lanes
     office = Office(
-        CATALOG, KEYS, Ledger(engine(f"sqlite:///{tmp_path / 'x.db'}")), lambda: datetime.now(UTC), random.uniform
+        CATALOG,
+        KEYS,
+        Ledger(engine(f"sqlite:///{tmp_path / 'x.db'}")),
+        seals(),
+        lambda: datetime.now(UTC),
+        random.uniform,
     )
     inside, seen = set[object](), list[int]()
 

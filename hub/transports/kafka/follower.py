@@ -24,7 +24,7 @@ class Follower:
     """
     A reader of whole *topics* that gives every record to *take*, oldest first within a partition.
 
-    With *from_end* only what is committed after its first `catch_up` began.
+    With *from_end* only what is committed after its first `catch_up` began. *wait* is as `WAIT_MILLISECONDS` says.
 
     `catch_up` returns once everything that had been committed when it was called was given. Between calls nothing is
     given, so that one thread may take and look up without a lock.
@@ -41,12 +41,13 @@ class Follower:
         extra: Extra | None = None,
         *,
         from_end: bool = False,
+        wait: int = WAIT_MILLISECONDS,
     ) -> None:
         self._topics, self._take, self._start = tuple(topics), take, END if from_end else FIRST
         self._admin = admin(bootstrap, extra)
         self._consumer = Consumer(
             consumer_settings(bootstrap, "hub-following", extra)
-            | {"enable.partition.eof": True, "fetch.wait.max.ms": WAIT_MILLISECONDS, "auto.offset.reset": "error"},
+            | {"enable.partition.eof": True, "fetch.wait.max.ms": wait, "auto.offset.reset": "error"},
             logger=LOGGER,
         )
         self._reached: dict[Place, int] = {}

@@ -50,8 +50,8 @@ VIEWED = (
     Defect(
         "an adoption order closes no more than what it names itself",
         "hub/view.py",
-        "for key in self._reach(adopted) for named",
-        "for key in adopted for named",
+        "for key in self._reach(found) for named",
+        "for key in found for named",
         KNOWN,
     ),
     Defect(
