@@ -120,8 +120,9 @@ def release(message: str, by: str, because: str) -> None:
     """
     Let a parked MESSAGE go again; what followed it for the same child goes after it, in order.
 
-    First mend what it was parked for, or it is parked again. Who decided, when and why is put on record. Refused, with
-    the rule, where the agreement is over, where no policy grants the stream any more, or where nothing is left of it.
+    First mend what it was parked for, or it is parked again; so is what is `sealed`, as long as the seal holds. Who
+    decided, when and why is put on record. Refused, with the rule, where the agreement is over, where no policy grants
+    the stream any more, or where nothing is left of it.
     """
     ledger, lane, found, decided = _one(message, by, because)
     now = datetime.now(UTC)
