@@ -19,7 +19,7 @@ from hub.arriving import arrival
 from hub.catalog import Catalog
 from hub.envelope import is_synthetic
 from hub.keys import Keys
-from hub.leave import Seals
+from hub.leave import Meanwhile
 from hub.log import note
 from hub.office import Office
 from hub.parcel import Way
@@ -293,7 +293,7 @@ class Couriers:
         lane: StreamLane,
         keys: Keys,
         ledger: Ledger,
-        seals: Seals,
+        meanwhile: Meanwhile,
         sink_for: SinkFor,
         inflow_for: InflowFor,
         door_for: DoorFor = first_door,
@@ -306,7 +306,7 @@ class Couriers:
     ) -> None:
         scribe = None if in_place else Scribe(ledger.database)
         self._office = Office(
-            catalog, keys, ledger, seals, clock, uniform, scribe, began=clock(), precedence=precedence
+            catalog, keys, ledger, meanwhile, clock, uniform, scribe, began=clock(), precedence=precedence
         )
         self._ways = ways_of(catalog, lane, sink_for, door_for, first_number)
         self._own = {} if in_place else {one: ThreadPoolExecutor(1, thread_name_prefix=one) for one in self._ways}

@@ -11,7 +11,7 @@ from hub.catalog import Catalog
 from hub.courier import Couriers
 from hub.doors import Sinks, door_for, first_number
 from hub.heeding import heed
-from hub.leave import Seals
+from hub.leave import Meanwhile
 from hub.precedence import Precedence
 from hub.renewal import SECONDS, Renewal
 from hub.settings import Settings
@@ -50,16 +50,16 @@ async def serve(
 
     precedence = Precedence.of(settings, lane)
     ledger, renewal, current = Ledger(engine(settings.ledger(lane))), Renewal(catalog), catalog
-    seals = Seals(catalog, settings.keys())
-    follower = Follower(bootstrap, seals.topics, seals.take, settings.kafka(), wait=WAIT_MILLISECONDS)
-    heeding = asyncio.ensure_future(heed(seals, follower, stop))
+    meanwhile = Meanwhile(catalog, settings.keys())
+    follower = Follower(bootstrap, meanwhile.topics, meanwhile.take, settings.kafka(), wait=WAIT_MILLISECONDS)
+    heeding = asyncio.ensure_future(heed(meanwhile, follower, stop))
     while not stop.is_set():
         couriers = Couriers(
             catalog=current,
             lane=lane,
             keys=settings.keys(),
             ledger=ledger,
-            seals=seals,
+            meanwhile=meanwhile,
             sink_for=Sinks(settings),
             inflow_for=inflow,
             door_for=door_for,
@@ -69,12 +69,12 @@ async def serve(
         )
         running = asyncio.ensure_future(couriers.run())
         waiting = asyncio.ensure_future(_changed(renewal, stop))
-        meanwhile = asyncio.ensure_future(beside(current))
+        besides = asyncio.ensure_future(beside(current))
         ready()
         await asyncio.wait({running, waiting}, return_when="FIRST_COMPLETED")
         couriers.stop()
         waiting.cancel()
-        meanwhile.cancel()
+        besides.cancel()
         await running
         with suppress(asyncio.CancelledError):
             current = await waiting or current

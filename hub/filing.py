@@ -125,7 +125,11 @@ class Filing:
 
     def _pack(self, groups: Sequence[Group]) -> tuple[list[Parcel], list[Parked]]:
         office, lane = self._office, self._lane
-        return pack_all(groups, lane, self._way, office.catalog, office.keys, partial(office.seals.rule, lane))
+        now = office.clock()
+        return pack_all(
+            groups, lane, self._way, office.catalog, office.keys,
+            lambda letter: office.meanwhile.rule(office.catalog, lane, letter, now),
+        )  # fmt: skip
 
     async def fixed(self, parcels: Sequence[Parcel]) -> list[Parcel]:
         """Fix the members of files that are new, before they go; those that somebody else took drop out."""

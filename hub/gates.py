@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from hub.case import Case
 from hub.deadline import ENGLAND
 from hub.stream import Event, Sensitivity, Stream, pick
+from hub.view import Known
 
 OF_AGE = 16
 """From this birthday on consent is the young person's own to give (the notice; Family Law Reform Act 1969 s.8)."""
@@ -111,7 +112,11 @@ def _said(case: Case, notice: str) -> Iterator[_Said]:
     own = pick(case.values, case.stream.consent) if case.stream.consent is not None else None
     if isinstance(own, Mapping) and isinstance(own.get("status"), str):
         yield _Said(own["status"], own.get("given_by"), moment(own.get("recorded_at")), None)
-    for standing in case.known.standings:
+    yield from _answers(case.known, notice)
+
+
+def _answers(known: Known, notice: str) -> Iterator[_Said]:
+    for standing in known.standings:
         for one in standing["answers"]:
             if one["about"] is None or one["about"] == notice:
                 yield _Said(one["status"], one["given_by"], moment(one["recorded_at"]), one["until"])
@@ -226,32 +231,51 @@ def ask(gate: str, case: Case, *, notice: str, article6: str) -> tuple[str | Non
 
     The child's rights are asked first.
     """
-    if case.known.standings and (shut := _rights(gate, case, article6)) is not None:
-        return f"gate.{shut}", ""
+    if case.known.standings and not (gate in OVERRIDABLE and overridden(case) is None):
+        shut = _asked_for(case.known, case.agency, article6, case.now)
+        if shut is not None:
+            return f"gate.{shut}", ""
     shut, relied = GATES[gate](case, notice)
     return (None, relied) if shut is None else (f"gate.{gate}.{shut}", "")
 
 
-def _rights(gate: str, case: Case, article6: str) -> str | None:
+def meanwhile(
+    gate: str, known: Known, agency: str, *, notice: str, article6: str, at: datetime, now: datetime
+) -> str | None:
+    """
+    The rule by which *gate* would be shut now for an event that was taken in *at* and released, or None.
+
+    Asked is what is *known* of the child: articles 18 and 21, and where the gate is consent, an answer since then that
+    is no agreement. Where a recorded decision goes before (`OVERRIDABLE`), the event alone says whether there is one:
+    such a gate stays as it was found.
+    """
+    if gate in OVERRIDABLE:
+        return None
+    if (shut := _asked_for(known, agency, article6, now)) is not None:
+        return f"gate.{shut}"
+    since = [one for one in _answers(known, notice) if one.recorded_at is not None and one.recorded_at > at]
+    newest = max(since, key=_weight, default=None) if gate == "consent" else None
+    return None if newest is None or newest.status == "given" else f"gate.consent.{newest.status.replace('_', '-')}"
+
+
+def _asked_for(known: Known, agency: str, article6: str, now: datetime) -> str | None:
     """
     What the child, or those who speak for them, have asked for under UK GDPR articles 18 and 21.
 
     Restricted data is passed on only to protect a person, so by a recorded override. An objection can be made to
     what rests on a public task, not to what rests on a legal obligation or on vital interests (article 6(1)(c), (d)).
     """
-    if gate in OVERRIDABLE and overridden(case) is None:
-        return None
-    if any(standing["restriction"] for standing in case.known.standings):
+    if any(standing["restriction"] for standing in known.standings):
         return "restriction"
     if article6 in ("c", "d"):
         return None
     newest: dict[str | None, tuple[datetime, int]] = {}
-    for standing in case.known.standings:
+    for standing in known.standings:
         for one in standing["objections"]:
             weight = (one["recorded_at"], OBJECTIONS.index(one["status"]))
-            if one["status"] == "overruled" and one["recorded_at"] > case.now:
+            if one["status"] == "overruled" and one["recorded_at"] > now:
                 continue  # it is not yet
-            if one["to"] in (None, case.agency):
+            if one["to"] in (None, agency):
                 newest[one["to"]] = max(newest.get(one["to"], weight), weight)
     status = OBJECTIONS[max((weight for _, weight in newest.values()), default=0)]
     return None if status == "overruled" else f"objection.{status}"

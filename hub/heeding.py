@@ -1,4 +1,4 @@
-"""Heeding: what is said of children, followed beside the couriers all day; what it seals is decided in `hub.leave`."""
+"""Heeding: what is said of children, followed beside the couriers; what comes of it is decided in `hub.leave`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import time
 from contextlib import suppress
 
 from hub import readiness
-from hub.leave import Seals
+from hub.leave import Meanwhile
 from hub.log import note
 from hub.transports.kafka import Follower
 
 EVERY_SECONDS = 1.0
-"""How soon, at the latest, a seal that Kafka has is asked for."""
+"""How soon, at the latest, what Kafka has is asked for."""
 PATIENCE = 5.0
 """Seconds for one look; a longer topic is read on at the next."""
 
 
-async def heed(seals: Seals, follower: Follower, stop: asyncio.Event) -> None:
+async def heed(meanwhile: Meanwhile, follower: Follower, stop: asyncio.Event) -> None:
     """
-    Keep *seals* up to date by *follower* until *stop*.
+    Keep *meanwhile* up to date by *follower* until *stop*.
 
     While Kafka does not say how far it goes, what is known holds for a while and then nothing leaves: nothing is lost.
     """
@@ -32,8 +32,8 @@ async def heed(seals: Seals, follower: Follower, stop: asyncio.Event) -> None:
             note("courier", "waiting for what is known of children", level=logging.WARNING,
                  kind=type(error).__name__)  # fmt: skip
         else:
-            seals.known(began)
-        if seals.current():
+            meanwhile.known(began)
+        if meanwhile.current():
             readiness.OWN.has("standing")
         else:
             readiness.OWN.lacks("standing", "Kafka does not say how far what is known of children goes")

@@ -6,22 +6,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from hub import seals
+from hub import gates, seals
 from hub.catalog import Catalog
 from hub.envelope import Record
 from hub.following import Following
 from hub.keyed import Keyed
 from hub.keys import Keys
+from hub.limits import Limits
 from hub.outbound import Letter
 from hub.parcel import Group
+from hub.policy import Grant
 from hub.store.entries import Lane, Parked
 from hub.stream import Stream
 from hub.view import Identifier
 
-SEALED = "sealed"
-"""Which seal it is, is not said: who works on what is parked must not learn that a child was adopted."""
-DOUBT = "view.doubt"
+SEALED, DOUBT, GATE, FIELDS = "sealed", "view.doubt", "gate", "fields"
+"""
+Rules of `hub.policy.decide` as parked messages name them: which seal, and which field, is not said.
+
+Who works on what is parked must not learn that a child was adopted, or that where a child lives is hidden.
+"""
 HOLDS_SECONDS = 300.0
 """How long what is known of children holds: Kafka may be away meanwhile, and then nothing new is said there either."""
 
@@ -46,12 +52,13 @@ def withheld(rule: str, groups: Sequence[Group]) -> list[Parked]:
     return [Parked(tuple(row.message_id for row in group.rows), rule) for group in groups]
 
 
-class Seals:
+class Meanwhile:
     """
-    What is known of children by now, as far as it seals what was released before; several threads may use it.
+    What is known of children by now, as far as it keeps back what was released before; several threads may use it.
 
     A child is found by what the agency may hear of the child's numbers, and by the name under which this agency hears
-    of the child, which is made anew of every number in a sealed standing. *clock* counts seconds.
+    of the child, which is made anew of every number of whom anything was said that keeps something back. *clock* counts
+    seconds.
     """
 
     def __init__(self, catalog: Catalog, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,7 +66,8 @@ class Seals:
         self._streams, self._standing = catalog.streams, catalog.standing
         self._lock = threading.Lock()
         self._known_at: float | None = None
-        self._sealed: frozenset[Identifier] = frozenset()
+        self._guarded: frozenset[Identifier] = frozenset()
+        self._limits: dict[tuple[str, str], tuple[Grant, Limits]] = {}
         self._names: dict[tuple[str, str], Mapping[str, Identifier]] = {}
         self._new = False
         self.topics = self._following.topics
@@ -78,42 +86,63 @@ class Seals:
         """Whether it is known well enough what is said of children for anything to leave."""
         return self._known_at is not None and self._clock() - self._known_at < HOLDS_SECONDS
 
-    def rule(self, lane: Lane, letter: Letter) -> str | None:
+    def rule(self, catalog: Catalog, lane: Lane, letter: Letter, now: datetime) -> str | None:
         """
-        The rule by which a *letter* that was released before may not leave in *lane* any more, or None.
+        The rule by which a *letter* that *catalog* grants may not leave in *lane* any more, or None.
 
-        `sealed`, or `view.doubt` where what was said of the child cannot be read. An event that came with the adoption
-        order itself leaves.
+        `sealed`: a seal was said of the child; an event that came with the adoption order itself leaves. `view.doubt`:
+        what was said cannot be read. `gate`: processing is restricted, somebody objects, or consent was withdrawn.
+        `fields`: it holds what may not be told any more, such as where a child is whose address became confidential.
+        It is kept back whole, since the partner may have it already, and one id has one content.
         """
         with self._lock:
             view, stream = self._following.view, self._streams[lane.stream]
             if self._new:
                 self._look_again()
-            if not self._sealed and not view.unread:
+            if not self._guarded and not view.unread:
                 return None
             named = seals.identifiers(letter.values, stream)
             if view.unread and self._doubtful(lane.agency, letter.subject, named):
                 return DOUBT
             found = self._called(lane.agency, stream).get(letter.subject)
             known = view.known(b"", named if found is None else [*named, found])
-            if known.doubt:
-                return DOUBT
-            seal = seals.of_released(known, lane.agency, lane.address, letter.envelope.time)
-            return None if seal is None else SEALED
+        if known.doubt:
+            return DOUBT
+        if not known.standings:
+            return None
+        grant, at = catalog.policies[lane.agency].hears[lane.stream], letter.envelope.time
+        if seals.of_released(known, lane.agency, lane.address, at) is not None:
+            return SEALED
+        basis = grant.basis.article6
+        if gates.meanwhile(grant.gate, known, lane.agency, notice=grant.notice, article6=basis, at=at, now=now):
+            return GATE
+        kept = self._limits_of(lane, stream, grant).of_child(known)
+        return FIELDS if any(_is_there(letter.values, path.split(".")) for path in kept) else None
+
+    def _limits_of(self, lane: Lane, stream: Stream, grant: Grant) -> Limits:
+        """Worked out once for each grant."""
+        place = (lane.agency, lane.stream)
+        of, limits = self._limits.get(place, (None, None))
+        if of is not grant or limits is None:
+            limits = Limits(stream, grant)
+            self._limits[place] = (grant, limits)
+        return limits
 
     def _look_again(self) -> None:
-        sealed = self._following.view.named(seals.said)
-        if sealed != self._sealed:
-            self._sealed = sealed
+        guarded = self._following.view.named(_keeps_back)
+        if guarded != self._guarded:
+            self._guarded = guarded
             self._names.clear()
         self._new = False
 
     def _called(self, agency: str, stream: Stream) -> Mapping[str, Identifier]:
-        """By the name under which *agency* hears of a child of whom something is sealed, a number of the child's."""
+        """By the name under which *agency* hears of a child of whom something is kept back, a number of the child's."""
         place = (agency, stream.name)
         if place not in self._names:
             name = Keyed(self._keys.recipient(agency)[0]).digest
-            self._names[place] = {name(key.encode()): one for one in self._sealed for key in self._keys_of(stream, one)}
+            self._names[place] = {
+                name(key.encode()): one for one in self._guarded for key in self._keys_of(stream, one)
+            }
         return self._names[place]
 
     def _keys_of(self, stream: Stream, identifier: Identifier) -> Iterator[str]:
@@ -131,6 +160,27 @@ class Seals:
             return True
         own = (self._keys.subject(said, {kind: one}, otherwise="") for said in self._standing for kind, one in named)
         return not doubtful.isdisjoint(key.encode() for key in own)
+
+
+def _keeps_back(standing: Mapping[str, Any]) -> bool:
+    """Whether anything in a *standing* may keep something back that was released before."""
+    return (
+        seals.said(standing)
+        or standing["restriction"]
+        or standing["opted_out"]
+        or standing["address_confidential"]
+        or bool(standing["objections"])
+        or any(one["status"] != "given" for one in standing["answers"])
+    )
+
+
+def _is_there(values: Any, path: Sequence[str]) -> bool:
+    """Whether anything lies at *path*, in records and in lists of them."""
+    if isinstance(values, list | tuple):
+        return any(_is_there(one, path) for one in values)
+    if not path:
+        return values is not None
+    return isinstance(values, Mapping) and _is_there(values.get(path[0]), path[1:])
 
 
 def _at(path: str, value: str) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from hub.case import Case
 from hub.gates import moment
 from hub.policy import Grant
 from hub.stream import Sensitivity, Stream, pick
+from hub.view import Known
 
 NONE: Mapping[str, str] = {}
 UNCERTAIN, UNKNOWN = ("probable", "possible"), "unknown"
@@ -46,11 +47,20 @@ class Limits:
             kept |= dict.fromkeys(self._unapproved(case), "text.unapproved")
         if (match := self._match(case)) is not None:
             kept |= dict.fromkeys(self._beyond_pointer, f"match.{match}")
-        if self._can_opt_out and any(standing["opted_out"] for standing in case.known.standings):
-            kept |= dict.fromkeys(self._beyond_opt_out, "opt-out")
-        if self._addresses and self._hidden(case):
+        if case.known.standings:
+            kept |= self.of_child(case.known)
+        if self._addresses and self._marked(case):
             kept |= dict.fromkeys(self._addresses, "address")
         return kept or NONE
+
+    def of_child(self, known: Known) -> Mapping[str, str]:
+        """Those that are kept back of every event of a child of whom so much is *known*."""
+        kept: dict[str, str] = {}
+        if self._can_opt_out and any(standing["opted_out"] for standing in known.standings):
+            kept |= dict.fromkeys(self._beyond_opt_out, "opt-out")
+        if self._addresses and any(standing["address_confidential"] for standing in known.standings):
+            kept |= dict.fromkeys(self._addresses, "address")
+        return kept
 
     def nothing_left(self, kept: Mapping[str, str]) -> str:
         """The rule that withholds an event of which everything is *kept* back; empty where something is left."""
@@ -66,11 +76,9 @@ class Limits:
         said = pick(case.values, self._stream.match)
         return None if said == "certain" else said if said in UNCERTAIN else UNKNOWN
 
-    def _hidden(self, case: Case) -> bool:
+    def _marked(self, case: Case) -> bool:
         mark = self._stream.confidential
-        if mark is not None and pick(case.values, mark) is not False:
-            return True
-        return any(standing["address_confidential"] for standing in case.known.standings)
+        return mark is not None and pick(case.values, mark) is not False
 
     def _unapproved(self, case: Case) -> list[str]:
         listed = pick(case.values, self._stream.approvals) if self._stream.approvals is not None else None

@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from hub import readiness
 from hub.catalog import Catalog
 from hub.keys import Keys
-from hub.leave import Seals
+from hub.leave import Meanwhile
 from hub.log import note
 from hub.patience import Uniform, backoff
 from hub.period import EPOCH
@@ -32,8 +32,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Office:
     """
-    What the runners of an agency share, most of it with all of the process. *clock* gives aware datetimes; *seals* are
-    those of now.
+    What the runners of an agency share, most of it with all of the process. *meanwhile* is what is said of
+    children, *clock* gives aware datetimes.
 
     *scribe* writes to the database for all of the process; *own* is where the agency's own reading and rendering are
     done, so that a long one of hers is in nobody else's way. None does it in place, not away from the event loop.
@@ -46,7 +46,7 @@ class Office:
     catalog: Catalog
     keys: Keys
     ledger: Ledger
-    seals: Seals
+    meanwhile: Meanwhile
     clock: Callable[[], datetime]
     uniform: Uniform
     scribe: Scribe | None = None

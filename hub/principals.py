@@ -152,7 +152,7 @@ def _processes(catalog: Catalog) -> Iterator[Principal]:
     for lane in LANES:
         yield _process(
             of_process(("couriers", lane)),
-            "takes its lane's topics to agencies' doors, but for what is sealed by what is known of children",
+            "takes its lane's topics to agencies' doors, but for what may not leave by what is known of children",
             *_couriers(catalog, lane),
             _topics(standing, "READ"),
             _reading(),

@@ -108,7 +108,7 @@ class Runner:
     async def _start(self) -> float | None:
         """Begin what may begin; returns the seconds after which to look again, None for not before there is news."""
         partner, lane, instant = self._partner, self._lane, asyncio.get_running_loop().time()
-        if not self._office.seals.current():
+        if not self._office.meanwhile.current():
             return UNKNOWING_SECONDS
         room = partner.room(lane, instant, len(self._flying), 1 if self._way.filed else ABREAST)
         if room == 0:

@@ -120,7 +120,7 @@ def release(message: str, by: str, because: str) -> None:
     """
     Let a parked MESSAGE go again; what followed it for the same child goes after it, in order.
 
-    First mend what it was parked for, or it is parked again; so is what is `sealed`, as long as the seal holds. Who
+    First mend what it was parked for, or it is parked again; so is what may not leave by what is said of the child. Who
     decided, when and why is put on record. Refused, with the rule, where the agreement is over, where no policy grants
     the stream any more, or where nothing is left of it.
     """

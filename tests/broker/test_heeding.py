@@ -18,7 +18,7 @@ from hub.delivering import serve
 from hub.envelope import Envelope, Record, traceparent
 from hub.heeding import heed
 from hub.keys import Keys, digest
-from hub.leave import Seals
+from hub.leave import Meanwhile
 from hub.outbound import Desk, Letter, open_letter
 from hub.settings import Settings
 from hub.store import engine
@@ -26,7 +26,7 @@ from hub.store.entries import Lane
 from hub.store.ledger import Ledger
 from hub.transports.kafka import Committer, Follower
 from hub.wire import record_of
-from tests.broker.test_isolation import alert, until
+from tests.broker.test_isolation import NOW, alert, until
 from tests.flow.partners import HttpsPartner
 
 pytestmark = pytest.mark.broker
@@ -85,11 +85,11 @@ def opened(catalog: Catalog, record: Record) -> tuple[Lane, Letter]:
 
 
 @asynccontextmanager
-async def heeding(seals: Seals, bootstrap: str) -> AsyncIterator[None]:
-    """*seals* kept up to date."""
+async def heeding(meanwhile: Meanwhile, bootstrap: str) -> AsyncIterator[None]:
+    """*meanwhile* kept up to date."""
     stop = asyncio.Event()
-    follower = Follower(bootstrap, seals.topics, seals.take)
-    running = asyncio.ensure_future(heed(seals, follower, stop))
+    follower = Follower(bootstrap, meanwhile.topics, meanwhile.take)
+    running = asyncio.ensure_future(heed(meanwhile, follower, stop))
     try:
         yield
     finally:
@@ -102,18 +102,18 @@ def test_a_seal_is_known_soon_after_it_is_said(
 ) -> None:
     """What lay there before is known with the first look, and what is said then with one of the next; so is its end."""
     lane, letter = opened(catalog, told(catalog, keys, ANNA))
-    seals = Seals(catalog, keys)
+    meanwhile = Meanwhile(catalog, keys)
 
     async def scenario() -> None:
         await committer.commit([status(catalog, keys, nhs_number=ANNA, legal_hold=True)])
-        assert not seals.current()
-        async with heeding(seals, empty_kafka):
-            await until(seals.current, "the first look")
-            assert seals.rule(lane, letter) == "sealed"
+        assert not meanwhile.current()
+        async with heeding(meanwhile, empty_kafka):
+            await until(meanwhile.current, "the first look")
+            assert meanwhile.rule(catalog, lane, letter, NOW) == "sealed"
             await committer.commit([status(catalog, keys, nhs_number=ANNA)])
-            await until(lambda: seals.rule(lane, letter) is None, "the hold is over")
+            await until(lambda: meanwhile.rule(catalog, lane, letter, NOW) is None, "the hold is over")
             await committer.commit([status(catalog, keys, nhs_number=ANNA, restricted=True)])
-            await until(lambda: seals.rule(lane, letter) == "sealed", "it is sealed")
+            await until(lambda: meanwhile.rule(catalog, lane, letter, NOW) == "sealed", "it is sealed")
 
     asyncio.run(scenario())
     assert "standing" not in readiness.OWN.missing()
@@ -121,12 +121,12 @@ def test_a_seal_is_known_soon_after_it_is_said(
 
 def test_where_kafka_does_not_answer_nothing_leaves_and_the_process_is_not_ready(catalog: Catalog, keys: Keys) -> None:
     """Until it does."""
-    seals = Seals(catalog, keys)
+    meanwhile = Meanwhile(catalog, keys)
 
     async def scenario() -> None:
-        async with heeding(seals, "127.0.0.1:9"):
+        async with heeding(meanwhile, "127.0.0.1:9"):
             await until(lambda: "standing" in readiness.OWN.missing(), "it is told")
-            assert not seals.current()
+            assert not meanwhile.current()
 
     asyncio.run(scenario())
     readiness.OWN.has("standing")

@@ -19,7 +19,7 @@ from hub.catalog import Catalog
 from hub.courier import Couriers
 from hub.envelope import Envelope, Record, traceparent
 from hub.keys import Keys
-from hub.leave import Seals
+from hub.leave import Meanwhile
 from hub.outbound import Desk
 from hub.settings import Settings
 from hub.store import engine
@@ -90,8 +90,8 @@ class World:
             "social_worker": HttpsPartner(folder / "two"),
         }
         self.alerts = Alerts(catalog, keys)
-        self.seals = Seals(catalog, keys)
-        self.seals.known(time.monotonic())
+        self.meanwhile = Meanwhile(catalog, keys)
+        self.meanwhile.known(time.monotonic())
 
     def close(self) -> None:
         """Bring the partners down."""
@@ -114,7 +114,7 @@ class World:
             lane="urgent",
             keys=self.keys,
             ledger=Ledger(store),
-            seals=self.seals,
+            meanwhile=self.meanwhile,
             sink_for=self.sink_for,
             inflow_for=lambda group, topics: KafkaInflow(self.bootstrap, group, topics),
             uniform=lambda low, high: min(high, 0.2),  # chance is kind: else a return is found after half a minute

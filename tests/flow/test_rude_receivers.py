@@ -291,7 +291,7 @@ class Campaign:
             )
 
         couriers = Couriers(
-            catalog=CATALOG, lane="routine", keys=lives.KEYS, ledger=ledger, seals=lives.seals(),
+            catalog=CATALOG, lane="routine", keys=lives.KEYS, ledger=ledger, meanwhile=lives.meanwhile(),
             sink_for=self.sink_for, inflow_for=inflow,
             uniform=lambda low, high: chance.uniform(low, high) * scale, in_place=hour,
         )  # fmt: skip

@@ -26,7 +26,7 @@ from hub.courier import Couriers
 from hub.envelope import Envelope, Record, traceparent
 from hub.errors import TransportError
 from hub.keys import Keys, digest
-from hub.leave import Seals
+from hub.leave import Meanwhile
 from hub.outbound import Letter, Made, Run
 from hub.patience import Uniform
 from hub.policy import Policy
@@ -197,7 +197,7 @@ class World:
     """
     What outlives a process: Kafka, the partners, and the path of the database.
 
-    *said* is said of children, unless it is *unknown*; *seals* are the living process's.
+    *said* is said of children, unless it is *unknown*; *meanwhile* is the living process's.
     """
 
     path: Path
@@ -217,7 +217,7 @@ class World:
     skew: timedelta = timedelta(0)
     said: list[Record] = field(default_factory=list)
     unknown: bool = False
-    seals: Seals | None = None
+    meanwhile: Meanwhile | None = None
     loop: VirtualLoop = field(default_factory=VirtualLoop)
     looking: Engine | None = None
 
@@ -358,13 +358,13 @@ def live(world: World, until: Callable[[], bool], *, most: float = 7200.0, unifo
         ledger = Dying(store)
         ledger.world = world
         partner = Partner(world)
-        world.seals = seals(*world.said) if not world.unknown else Seals(CATALOG, KEYS)
+        world.meanwhile = meanwhile(*world.said) if not world.unknown else Meanwhile(CATALOG, KEYS)
         couriers = Couriers(
             catalog=catalog(world.trial, world.ends),
             lane="routine",
             keys=KEYS,
             ledger=ledger,
-            seals=world.seals,
+            meanwhile=world.meanwhile,
             sink_for=lambda _agency, _stream, _door: partner,
             inflow_for=lambda group, _: Inflow(world, group.removeprefix("courier.").replace(".routine", "")),
             clock=world.clock,
@@ -390,9 +390,9 @@ def live(world: World, until: Callable[[], bool], *, most: float = 7200.0, unifo
     return world.loop.run_until_complete(life())
 
 
-def seals(*known: Record) -> Seals:
+def meanwhile(*known: Record) -> Meanwhile:
     """What is known of children where these were said, and nothing more is for the time being."""
-    found = Seals(CATALOG, KEYS, clock=lambda: 0.0)
+    found = Meanwhile(CATALOG, KEYS, clock=lambda: 0.0)
     for one in known:
         found.take(one)
     found.known(0.0)

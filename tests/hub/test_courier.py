@@ -35,12 +35,12 @@ from tests.hub.lives import (
     everything,
     expected,
     live,
+    meanwhile,
     message_id,
     record,
     rude,
     said,
     same_bytes_always,
-    seals,
     settled,
     turns,
 )
@@ -182,8 +182,8 @@ def test_a_seal_is_heeded_while_couriers_run(world: World) -> None:
     """One that is said between two attempts of the same life."""
 
     async def shut(_: Delivery, tries: int) -> str:
-        if tries == 2 and world.seals is not None:
-            world.seals.take(said("a", restricted=True))
+        if tries == 2 and world.meanwhile is not None:
+            world.meanwhile.take(said("a", restricted=True))
         raise TransportError("http.503")
 
     world.behave = shut
@@ -687,7 +687,7 @@ def test_couriers_work_in_real_time_and_threads(tmp_path: Path) -> None:
             lane="routine",
             keys=KEYS,
             ledger=Ledger(store),
-            seals=seals(),
+            meanwhile=meanwhile(),
             sink_for=lambda *_: Quick(),
             inflow_for=lambda group, _: Inflow(world, group.removeprefix("courier.").replace(".routine", "")),
         )

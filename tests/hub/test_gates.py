@@ -431,6 +431,41 @@ def test_rights_are_asked_before_the_gate_and_restriction_before_objection():
     assert asked("consent", case(shut, CONTACT, standing())) == "consent.refused"
 
 
+# --- what is said after an event was released -------------------------------------------------------------------
+
+
+def afterwards(gate, *standings, article6="e", at=EARLIER):
+    """What shuts a gate now for an event that was taken in at that moment, by what is known of the child alone."""
+    shut = gates.meanwhile(
+        gate, known(*standings), "police", notice="MASH", article6=article6, at=at, now=NOON
+    )  # fmt: skip
+    return shut.removeprefix("gate.") if shut else shut
+
+
+@pytest.mark.parametrize("status", SHUT)
+def test_an_answer_since_then_shuts_consent_and_one_of_before_was_asked_then(status):
+    """Whatever it was but an agreement; of several the newest counts."""
+    said = standing(answers=[answered(status, LATER)])
+    assert afterwards("consent", said) == f"consent.{STATUSES[status]}"
+    assert afterwards("consent", said, at=LATER) is None
+    again = standing(answers=[answered("given", LATER + timedelta(days=1))])
+    assert afterwards("consent", said, again) is None
+    assert afterwards("statute", said) is None
+    assert afterwards("consent", standing(answers=[answered(status, None)])) is None
+    elsewhere = standing(answers=[answered(status, LATER, about="Another")])
+    assert afterwards("consent", elsewhere) is None
+
+
+@pytest.mark.parametrize("gate", sorted(gates.GATES))
+def test_rights_shut_afterwards_what_no_recorded_decision_may_open(gate):
+    """Whether there was one, the event alone says; so there it stays as it was found."""
+    restricted, objecting = standing(restriction=True), standing(objections=[objected("raised", LATER)])
+    may_be_overridden = gate in gates.OVERRIDABLE
+    assert afterwards(gate, restricted) == (None if may_be_overridden else "restriction")
+    assert afterwards(gate, objecting) == (None if may_be_overridden else "objection.raised")
+    assert afterwards(gate, objecting, article6="c") is None
+
+
 # --- what gates look at -----------------------------------------------------------------------------------------
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from hub import catalog as catalogs
 from hub.catalog import Catalog
-from hub.envelope import Record
+from hub.envelope import Envelope, Record
 from hub.following import Following
 from hub.keys import NATIONAL, Keys, digest
-from hub.leave import HOLDS_SECONDS, Seals
+from hub.leave import HOLDS_SECONDS, Meanwhile
 from hub.outbound import Desk, Letter, open_letter
 from hub.seals import identifiers
 from hub.store.entries import Lane
@@ -34,32 +34,51 @@ ORDER = "2026-09-14"
 SAID: Mapping[str, Any] = {"adopted": ORDER, "legal_hold": True, "restricted": True}
 
 
+Desks = Mapping[str, Desk]
+
+
 class Out(NamedTuple):
-    """One released event, as a courier has it; *named* are the child's numbers, *first* that under which it lies."""
+    """
+    One released event, as a courier has it, and *before* it was.
+
+    *named* are the child's numbers, *first* the one under which the event lies, *known* is what was said of the child.
+    """
 
     lane: Lane
     letter: Letter
     named: list[Identifier]
     first: Identifier | None
+    before: Record
+    known: Mapping[str, Any]
 
 
-def released(catalog: Catalog, keys: Keys, case: Case, at: datetime) -> Out:
+def released(catalog: Catalog, keys: Keys, desks: Desks, case: Case, at: datetime) -> Out:
     """What the relay lets an agency hear of an example, opened as a courier opens it."""
     stream = catalog.streams[case.line]
     event = stream.event.model_validate_json(case.file("event.json").read_bytes()).model_dump()
-    record, following = record_of(catalog, keys, stream, event, digest(b"leave", str(case)), "/tests", at), None
-    if case.file("standing.json").exists():
-        values = json.loads(case.file("standing.json").read_bytes())
-        following = Following(catalog)
-        following.take(status(catalog, keys, values, at - timedelta(days=1)))
-    carried = Desk(catalog, stream, keys).carry(record, now=at, view=following.view if following else None)
-    (sent,) = [one for one in carried.records if one.topic == stream.topic_to(case.agency)]
+    record = record_of(catalog, keys, stream, event, digest(b"leave", str(case)), "/tests", at)
+    known = json.loads(case.file("standing.json").read_bytes()) if case.file("standing.json").exists() else {}
+    before = [status(catalog, keys, known, at - timedelta(days=1))] if known else []
+    sent = relayed(desks[stream.name], catalog, case.agency, record, *before)
+    assert sent is not None
     letter = open_letter(catalog, sent.value or b"", sent.headers, (sent.key or b"").decode())
     named = identifiers(event, stream)
     key = (record.key or b"").decode()
     paths = dict(stream.subject)
     by = [one for one in named if keys.subject(stream, nested(paths[one[0]], one[1]), otherwise="") == key]
-    return Out(Lane(case.agency, case.line, letter.envelope.address), letter, named, by[0] if by else None)
+    return Out(
+        Lane(case.agency, case.line, letter.envelope.address), letter, named, by[0] if by else None, record, known
+    )
+
+
+def relayed(desk: Desk, catalog: Catalog, agency: str, record: Record, *said: Record) -> Record | None:
+    """What the relay makes of an event where so much was said of the child."""
+    following = Following(catalog)
+    for one in said:
+        following.take(one)
+    now = Envelope.from_headers(record.headers).time + timedelta(hours=2)
+    carried = desk.carry(record, now=now, view=following.view)
+    return next((one for one in carried.records if one.topic == desk.stream.topic_to(agency)), None)
 
 
 def nested(path: str, value: str) -> dict[str, Any]:
@@ -73,18 +92,24 @@ def status(catalog: Catalog, keys: Keys, values: Mapping[str, Any], at: datetime
     return record_of(catalog, keys, statuses, said, digest(b"said", json.dumps(values)), "/tests", at)
 
 
-def seals(catalog: Catalog, keys: Keys, *said: Record) -> Seals:
+def meanwhile(catalog: Catalog, keys: Keys, *said: Record) -> Meanwhile:
     """What is known where these were said."""
-    found = Seals(catalog, keys)
+    found = Meanwhile(catalog, keys)
     for one in said:
         found.take(one)
     return found
 
 
+@pytest.fixture(scope="module")
+def desks(all_live, keys):
+    """The relay's, of each stream."""
+    return {name: Desk(all_live, all_live.streams[name], keys) for name in {case.line for case in HEARD}}
+
+
 @pytest.fixture(params=HEARD, ids=str)
-def out(request, all_live, keys, now):
+def out(request, all_live, keys, desks, now):
     """One example after another."""
-    return released(all_live, keys, request.param, now)
+    return released(all_live, keys, desks, request.param, now)
 
 
 def findable(catalog: Catalog, out: Out) -> list[Identifier]:
@@ -99,11 +124,50 @@ def test_what_is_said_of_the_child_afterwards_seals_it(out, all_live, keys, now,
     numbers, later = findable(all_live, out), now + timedelta(hours=1)
     assert numbers
     for kind, value in numbers:
-        known = seals(all_live, keys, status(all_live, keys, {kind: value, said: SAID[said]}, later))
-        assert known.rule(out.lane, out.letter) == "sealed"
+        known = meanwhile(all_live, keys, status(all_live, keys, {kind: value, said: SAID[said]}, later))
+        assert known.rule(all_live, out.lane, out.letter, now) == "sealed"
 
     another = {"case_id": "ZZ-000001", said: SAID[said]}
-    assert seals(all_live, keys, status(all_live, keys, another, later)).rule(out.lane, out.letter) is None
+    assert (
+        meanwhile(all_live, keys, status(all_live, keys, another, later)).rule(all_live, out.lane, out.letter, now)
+        is None
+    )
+
+
+WORDS: Mapping[str, Mapping[str, Any]] = {
+    "nothing": {},
+    "an order": {"adopted": ORDER},
+    "a hold": {"legal_hold": True},
+    "a mark": {"restricted": True},
+    "a conflict": {"conflicts": ["AGENCY"]},
+    "a conflict elsewhere": {"conflicts": ["another"]},
+    "a restriction": {"restriction": True},
+    "an opt-out": {"opted_out": True},
+    "a hidden address": {"address_confidential": True},
+    "an objection": {"objections": [{"status": "raised", "recorded_at": "2026-09-15T10:00:00Z"}]},
+    "one that was upheld": {"objections": [{"status": "upheld", "recorded_at": "2026-09-15T10:00:00Z"}]},
+    "one that was overruled": {"objections": [{"status": "overruled", "recorded_at": "2026-09-15T10:00:00Z"}]},
+    "one to another": {"objections": [{"status": "upheld", "recorded_at": "2026-09-15T10:00:00Z", "to": "another"}]},
+    "a withdrawal": {"answers": [{"status": "withdrawn", "given_by": "parent", "recorded_at": "2026-09-15T10:00:00Z"}]},
+}
+"""What may be said of a child an hour after the event was released."""
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_the_relay_would_not_send_again_as_it_is_does_not_leave(out, all_live, keys, desks, now, word):
+    """And what it would send to the byte does: the same event, decided anew by what is known by then."""
+    said = json.loads(json.dumps(WORDS[word]).replace("AGENCY", out.lane.agency))
+    after = status(all_live, keys, {**out.known, **dict(findable(all_live, out)), **said}, now + timedelta(hours=1))
+    known = [status(all_live, keys, out.known, now - timedelta(days=1))] if out.known else []
+    desk, agency = desks[out.lane.stream], out.lane.agency
+    sent = relayed(desk, all_live, agency, out.before, *known)
+    again = relayed(desk, all_live, agency, out.before, *known, after)
+
+    said = meanwhile(all_live, keys, *known, after)
+    rule = said.rule(all_live, out.lane, out.letter, now + timedelta(hours=2))
+
+    assert sent is not None
+    assert (rule is None) == (again is not None and again.value == sent.value)
 
 
 def test_numbers_that_are_tied_to_the_childs_seal_it_too(out, all_live, keys, now):
@@ -113,15 +177,15 @@ def test_numbers_that_are_tied_to_the_childs_seal_it_too(out, all_live, keys, no
     more = {"nhs_number": "9990000018"} if kind == "case_id" else {}  # else both would be said under one key
     tie = status(all_live, keys, {kind: value, **other, **more}, now)
     hold = status(all_live, keys, {**other, "legal_hold": True}, now)
-    assert seals(all_live, keys, tie, hold).rule(out.lane, out.letter) == "sealed"
-    assert seals(all_live, keys, hold).rule(out.lane, out.letter) is None
+    assert meanwhile(all_live, keys, tie, hold).rule(all_live, out.lane, out.letter, now) == "sealed"
+    assert meanwhile(all_live, keys, hold).rule(all_live, out.lane, out.letter, now) is None
 
 
 def test_what_came_with_the_order_itself_leaves(out, all_live, keys, now):
     """It is what the order says to those who are to know."""
     kind, value = findable(all_live, out)[0]
     order = status(all_live, keys, {kind: value, "adopted": ORDER}, now)
-    assert seals(all_live, keys, order).rule(out.lane, out.letter) is None
+    assert meanwhile(all_live, keys, order).rule(all_live, out.lane, out.letter, now) is None
 
 
 def test_somebody_dangerous_is_not_told(out, all_live, keys, now):
@@ -129,10 +193,13 @@ def test_somebody_dangerous_is_not_told(out, all_live, keys, now):
     (kind, value), agency = findable(all_live, out)[0], out.lane.agency
     places = {agency, *([f"{agency}/{out.lane.address}"] if out.lane.address else [])}
     for place in places:
-        known = seals(all_live, keys, status(all_live, keys, {kind: value, "conflicts": [place]}, now))
-        assert known.rule(out.lane, out.letter) == "sealed"
+        known = meanwhile(all_live, keys, status(all_live, keys, {kind: value, "conflicts": [place]}, now))
+        assert known.rule(all_live, out.lane, out.letter, now) == "sealed"
     elsewhere = {kind: value, "conflicts": ["another", f"{agency}/another"]}
-    assert seals(all_live, keys, status(all_live, keys, elsewhere, now)).rule(out.lane, out.letter) is None
+    assert (
+        meanwhile(all_live, keys, status(all_live, keys, elsewhere, now)).rule(all_live, out.lane, out.letter, now)
+        is None
+    )
 
 
 def test_what_cannot_be_read_of_the_child_is_a_doubt_until_it_is_said_anew(out, all_live, keys, now):
@@ -140,19 +207,19 @@ def test_what_cannot_be_read_of_the_child_is_a_doubt_until_it_is_said_anew(out, 
     heard = identifiers(out.letter.values, all_live.streams[out.lane.stream])
     for kind, value in [one for one in findable(all_live, out) if one in heard or one[0] in NATIONAL]:
         sound = status(all_live, keys, {kind: value, "restricted": False}, now)
-        known = seals(all_live, keys, sound._replace(value=b"\x00nothing that is said"))
-        assert known.rule(out.lane, out.letter) == "view.doubt"
+        known = meanwhile(all_live, keys, sound._replace(value=b"\x00nothing that is said"))
+        assert known.rule(all_live, out.lane, out.letter, now) == "view.doubt"
         known.take(sound)
-        assert known.rule(out.lane, out.letter) is None
+        assert known.rule(all_live, out.lane, out.letter, now) is None
     another = status(all_live, keys, {"case_id": "ZZ-000001"}, now)._replace(value=b"")
-    assert seals(all_live, keys, another).rule(out.lane, out.letter) is None
+    assert meanwhile(all_live, keys, another).rule(all_live, out.lane, out.letter, now) is None
 
 
 def test_a_seal_that_is_taken_back_holds_no_longer(out, all_live, keys, now):
     """Said anew without it, or forgotten; and one that is said after others were asked for is found."""
     kind, value = findable(all_live, out)[0]
     hold = status(all_live, keys, {kind: value, "legal_hold": True}, now)
-    known = seals(all_live, keys)
+    known = meanwhile(all_live, keys)
     for record, rule in (
         (hold, "sealed"),
         (status(all_live, keys, {kind: value}, now), None),
@@ -160,13 +227,13 @@ def test_a_seal_that_is_taken_back_holds_no_longer(out, all_live, keys, now):
         (hold._replace(value=None), None),
     ):
         known.take(record)
-        assert known.rule(out.lane, out.letter) == rule
+        assert known.rule(all_live, out.lane, out.letter, now) == rule
 
 
 def test_nothing_leaves_before_it_is_known_what_is_said_nor_long_after(all_live, keys):
     """What is known holds for five minutes."""
     seconds = 1000.0
-    known = Seals(all_live, keys, clock=lambda: seconds)
+    known = Meanwhile(all_live, keys, clock=lambda: seconds)
     assert not known.current()
     known.known(seconds)
     assert known.current()

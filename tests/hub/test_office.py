@@ -14,7 +14,7 @@ from hub import readiness
 from hub.office import Office
 from hub.store import engine
 from hub.store.ledger import Ledger
-from tests.hub.lives import CATALOG, KEYS, seals
+from tests.hub.lives import CATALOG, KEYS, meanwhile
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def _nothing_lacks() -> Iterator[None]:
 def office() -> Iterator[Office]:
     """One that asks again at once."""
     store = engine("sqlite://")
-    yield Office(CATALOG, KEYS, Ledger(store), seals(), lambda: datetime.now(UTC), lambda low, _high: low)
+    yield Office(CATALOG, KEYS, Ledger(store), meanwhile(), lambda: datetime.now(UTC), lambda low, _high: low)
     store.dispose()
 
 

@@ -16,7 +16,7 @@ from hub.office import Office
 from hub.precedence import ALONE, FRESH_SECONDS, LONGEST_REST, MARK_SECONDS, SHARE, Precedence
 from hub.store import engine
 from hub.store.ledger import Ledger
-from tests.hub.lives import CATALOG, KEYS, seals
+from tests.hub.lives import CATALOG, KEYS, meanwhile
 
 MORNING = 1_800_000_000.0
 
@@ -138,7 +138,7 @@ def test_while_it_yields_a_process_does_one_piece_at_a_time_and_rests_after_each
         CATALOG,
         KEYS,
         Ledger(engine(f"sqlite:///{tmp_path / 'x.db'}")),
-        seals(),
+        meanwhile(),
         lambda: datetime.now(UTC),
         random.uniform,
     )

@@ -8,7 +8,7 @@ GATED = (
     Defect(
         "consent withdrawn after the event is not heard of",
         "hub/gates.py",
-        '    for standing in case.known.standings:\n        for one in standing["answers"]:',
+        '    for standing in known.standings:\n        for one in standing["answers"]:',
         '    for standing in ():\n        for one in standing["answers"]:',
         (*RULES, EXAMPLES),
     ),
@@ -132,28 +132,28 @@ GATED = (
         'else (None, "consent")',
         (*RULES, EXAMPLES),
     ),
-    Defect("rights are not asked", "hub/gates.py", "if case.known.standings and (shut :=", "if () and (shut :=", RULES),
+    Defect("rights are not asked", "hub/gates.py", "if case.known.standings and not (", "if () and not (", RULES),
     Defect(
         "a void override goes before the child's rights",
         "hub/gates.py",
-        "if gate in OVERRIDABLE and overridden(case) is None:",
-        "if gate in OVERRIDABLE:",
+        "not (gate in OVERRIDABLE and overridden(case) is None)",
+        "not (gate in OVERRIDABLE)",
         RULES,
     ),
     Defect(
         "a restriction of processing is not asked",
         "hub/gates.py",
-        'if any(standing["restriction"] for standing in case.known.standings):',
+        'if any(standing["restriction"] for standing in known.standings):',
         "if False:",
         RULES,
     ),
     Defect(
         "a legal obligation goes before a restriction",
         "hub/gates.py",
-        '    if any(standing["restriction"] for standing in case.known.standings):\n        return "restriction"\n'
+        '    if any(standing["restriction"] for standing in known.standings):\n        return "restriction"\n'
         '    if article6 in ("c", "d"):\n        return None\n',
         '    if article6 in ("c", "d"):\n        return None\n'
-        '    if any(standing["restriction"] for standing in case.known.standings):\n        return "restriction"\n',
+        '    if any(standing["restriction"] for standing in known.standings):\n        return "restriction"\n',
         RULES,
     ),
     Defect(
@@ -166,7 +166,7 @@ GATED = (
     Defect(
         "an objection to one agency is not its own",
         "hub/gates.py",
-        'if one["to"] in (None, case.agency):',
+        'if one["to"] in (None, agency):',
         'if one["to"] is None:',
         RULES,
     ),

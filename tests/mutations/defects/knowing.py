@@ -145,8 +145,8 @@ LIMIT = (
     Defect(
         "a refuge that is known of the child is not asked",
         "hub/limits.py",
-        'return any(standing["address_confidential"] for standing in case.known.standings)',
-        "return False",
+        'any(standing["address_confidential"] for standing in known.standings)',
+        "()",
         LIMITED,
     ),
     Defect(
