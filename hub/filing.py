@@ -108,7 +108,7 @@ class Filing:
         The *groups* as parcels, and what cannot be one: of a file not yet begun only those that spoil it.
 
         What a begun file holds is fixed, and a part of it may be with the partner: it is parked whole. So is what may
-        not leave any more: all, where the agreement is over, and what a seal that was said meanwhile keeps.
+        not leave any more: all, where the agreement is over, and what was said of a child meanwhile keeps back.
         """
         if groups and (rule := leave.shut(self._office.catalog, self._lane, self._office.clock())) is not None:
             return [], leave.withheld(rule, groups)

@@ -1,10 +1,11 @@
-"""What can be wrong with deadlines: days that the calendar does not tell of, and files that cannot come in time."""
+"""What can be wrong with times: days that the calendar does not tell of, files that come too late, or never."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+from hub.agency import Door
 from hub.catalog import Catalog
 from hub.deadline import Kind, parse
 from hub.document import Document, Finding
@@ -18,12 +19,28 @@ PERIODS = {"month": timedelta(days=31), "quarter": timedelta(days=92)}
 
 
 def grants(catalog: Catalog) -> Iterator[Finding]:
-    """Each grant's deadline, whatever the day: that the days it asks for are told, that its file can come in time."""
+    """
+    Each grant's times, whatever the day.
+
+    That the days its deadline asks for are told, that its file can come in time, and before what it holds is erased.
+    """
     for key, policy in catalog.policies.items():
         document = catalog.documents[f"connectors/{key}/policy.yaml"]
         for stream, grant in policy.hears.items():
             if grant.within is not None:
                 yield from _grant(key, stream, grant, grant.within, document, catalog)
+            kept = timedelta(milliseconds=milliseconds(grant.kept))
+            for door in _doors(catalog, key, stream):
+                if door.every is not None and _period(door.every) >= kept:
+                    what = f"the file of {door.format} by {door.by} goes every {door.every}, and is erased before that"
+                    mend = "keep it longer, or have it go more often in agency.yaml"
+                    yield document.finding(("hears", stream, "kept"), what, mend)
+
+
+def _doors(catalog: Catalog, agency: str, stream: str) -> tuple[Door, ...]:
+    found = catalog.agencies.get(agency)
+    hearing = found.hears.get(stream) if found is not None else None
+    return () if hearing is None else tuple(hearing.doors)
 
 
 def _grant(key: str, stream: str, grant: Grant, within: str, document: Document, catalog: Catalog) -> Iterator[Finding]:
@@ -36,10 +53,8 @@ def _grant(key: str, stream: str, grant: Grant, within: str, document: Document,
     if timedelta(milliseconds=milliseconds(grant.kept)) < least:
         what = f"is longer than the hub keeps what it published ({grant.kept})"
         yield document.finding(at, what, "keep it longer, or have it arrive sooner")
-    agency = catalog.agencies.get(key)
-    hearing = agency.hears.get(stream) if agency is not None else None
     enough = least or timedelta(days=1)
-    for door in hearing.doors if hearing is not None else ():
+    for door in _doors(catalog, key, stream):
         if door.every is not None and _period(door.every) > enough:
             what = f"the file of {door.format} by {door.by} goes every {door.every}, which is too late"
             yield document.finding(at, what, "have it go more often in agency.yaml, or give it more time")

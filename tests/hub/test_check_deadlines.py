@@ -1,4 +1,4 @@
-"""`hub check` on deadlines: days of which the calendar does not tell, files that come too late, words that are none."""
+"""`hub check` on times: days of which the calendar does not tell, files too late or never, words that are none."""
 # ruff: noqa: E501  what `hub check` prints stands as it is printed, unbroken
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from hub import check
 
 CALENDAR = "connectors/calendar.yaml"
 POLICE = "connectors/wiltshire_police/policy.yaml"
+CORAM = "connectors/coram_i/policy.yaml"
 CPIS = "connectors/cpis/policy.yaml"
 AT = "hears.mash_referral.within"
 GROUNDLESS = f"{CALENDAR} tells of no"
@@ -38,6 +39,11 @@ BROKEN = [
         "sooner_than_the_file_goes",
         [(CPIS, "within: 2 days", "within: 2 hours")],
         CPIS, "hears.cpis_flag.within: the file of xml by files goes every 24 hours, which is too late → have it go more often in agency.yaml, or give it more time",
+    ),
+    (
+        "erased_before_the_file_goes",
+        [(CORAM, "kept: 120 days", "kept: 92 days")],
+        CORAM, "hears.adoption_case.kept: the file of csv by files goes every quarter, and is erased before that → keep it longer, or have it go more often in agency.yaml",
     ),
     (
         "a_holiday_outside_of_the_list",
