@@ -105,10 +105,10 @@ class Filing:
 
     async def packed(self, groups: Sequence[Group]) -> tuple[list[Parcel], list[Parked]]:
         """
-        The *groups* as parcels, and what cannot be one: of a file not yet begun only those that spoil it.
+        The *groups* as parcels, and what cannot be one: of a file only those that spoil it.
 
-        What a begun file holds is fixed, and a part of it may be with the partner: it is parked whole. So is what may
-        not leave any more: all, where the agreement is over, and what was said of a child meanwhile keeps back.
+        What a begun file holds is fixed, and a part of it may be with the partner: the ledger parks it whole. Parked
+        too is what may not leave any more: all, where the agreement is over, and what was said of a child keeps back.
         """
         if groups and (rule := leave.shut(self._office.catalog, self._lane, self._office.clock())) is not None:
             return [], leave.withheld(rule, groups)
@@ -117,7 +117,7 @@ class Filing:
         for parked in failed:
             group = next(one for one in groups if parked.ids == tuple(row.message_id for row in one.rows))
             alone: Sequence[Parked] = ()
-            if group.new and len(group.rows) > 1:
+            if len(group.rows) > 1:
                 singles = [Group(row.message_id, [row], group.run) for row in group.rows]
                 _, alone = await self._office.think(partial(self._pack, singles))
             found += alone or [parked]

@@ -31,6 +31,8 @@ PEOPLE = get_args(Who)
 OBJECTIONS = ("overruled", "raised", "upheld")
 STRICTEST = ("withdrawn", "refused", "sought", "not_sought", "given")
 """Of two answers of the same moment the one that stands further to the left counts."""
+BY_TIME = frozenset({"lapsed", "not-by-young-person"})
+"""The words by which consent that held is shut by nothing but the time."""
 
 
 class Consent(Event):
@@ -83,17 +85,18 @@ def answer(case: Case, notice: str) -> str | None:
     said = list(_said(case, notice))
     if not said:
         return "absent"
-    heaviest = max(map(_weight, said))
-    words = [_shuts(one, case) for one in said if _weight(one) == heaviest]
+    heaviest, born = max(map(_weight, said)), _born(case)
+    unborn = case.stream.expected is not None and pick(case.values, case.stream.expected) is not None
+    words = [_shuts(one, case.now, born, ageless=unborn) for one in said if _weight(one) == heaviest]
     return next((word for word in words if word is not None), None)
 
 
-def _shuts(said: _Said, case: Case) -> str | None:
-    """The word by which one answer shuts the gate, or None."""
+def _shuts(said: _Said, now: datetime, born: date | None, *, ageless: bool) -> str | None:
+    """The word by which one answer shuts the gate, or None; without a birthday only the *ageless* pass."""
     if said.status != "given":
         return said.status.replace("_", "-") if said.status in STRICTEST else "unknown"
-    today = day_in_england(case.now)
-    if said.recorded_at is not None and said.recorded_at > case.now:
+    today = day_in_england(now)
+    if said.recorded_at is not None and said.recorded_at > now:
         return "not-yet"
     if said.until is not None and today > said.until:
         return "lapsed"
@@ -101,11 +104,9 @@ def _shuts(said: _Said, case: Case) -> str | None:
         return "by-nobody"
     if said.given_by == "young_person":
         return None
-    born = _born(case)
     if born is not None:
         return "not-by-young-person" if of_age(born, today) else None
-    unborn = case.stream.expected is not None and pick(case.values, case.stream.expected) is not None
-    return None if unborn else "age-unknown"
+    return None if ageless else "age-unknown"
 
 
 def _said(case: Case, notice: str) -> Iterator[_Said]:
@@ -245,17 +246,24 @@ def meanwhile(
     """
     The rule by which *gate* would be shut now for an event that was taken in *at* and released, or None.
 
-    Asked is what is *known* of the child: articles 18 and 21, and where the gate is consent, an answer since then that
-    is no agreement. Where a recorded decision goes before (`OVERRIDABLE`), the event alone says whether there is one:
-    such a gate stays as it was found.
+    Asked is what is *known* of the child: articles 18 and 21, and where the gate is consent, what was answered since
+    then, and whether time has ended what was answered before. What the event alone says is not known here: the child's
+    birthday where nothing else tells it, and at `OVERRIDABLE` gates whether a recorded decision goes before: there it
+    stays as it was found.
     """
     if gate in OVERRIDABLE:
         return None
     if (shut := _asked_for(known, agency, article6, now)) is not None:
         return f"gate.{shut}"
-    since = [one for one in _answers(known, notice) if one.recorded_at is not None and one.recorded_at > at]
-    newest = max(since, key=_weight, default=None) if gate == "consent" else None
-    return None if newest is None or newest.status == "given" else f"gate.consent.{newest.status.replace('_', '-')}"
+    answers = list(_answers(known, notice)) if gate == "consent" else []
+    heaviest = max(map(_weight, answers), default=None)
+    born = min((one["born"] for one in known.standings if one["born"] is not None), default=None)
+    for standing, when in zip(known.standings, known.times, strict=True):
+        for one in _answers(Known((standing,)), notice) if answers else ():
+            word = _shuts(one, now, born, ageless=True) if _weight(one) == heaviest else None
+            if word is not None and (when > at or word in BY_TIME):
+                return f"gate.consent.{word}"
+    return None
 
 
 def _asked_for(known: Known, agency: str, article6: str, now: datetime) -> str | None:

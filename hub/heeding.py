@@ -24,15 +24,18 @@ async def heed(meanwhile: Meanwhile, follower: Follower, stop: asyncio.Event) ->
 
     While Kafka does not say how far it goes, what is known holds for a while and then nothing leaves: nothing is lost.
     """
+
+    def look(began: float) -> None:
+        follower.catch_up(PATIENCE)
+        meanwhile.known(began)
+
     while not stop.is_set():
         began = time.monotonic()
         try:
-            await asyncio.to_thread(follower.catch_up, PATIENCE)
+            await asyncio.to_thread(look, began)
         except Exception as error:  # noqa: BLE001  whatever it is, couriers wait rather than go by what is old
             note("courier", "waiting for what is known of children", level=logging.WARNING,
                  kind=type(error).__name__)  # fmt: skip
-        else:
-            meanwhile.known(began)
         if meanwhile.current():
             readiness.OWN.has("standing")
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,9 +22,9 @@ from hub.store.entries import Lane, Parked
 from hub.stream import Stream
 from hub.view import Identifier
 
-SEALED, DOUBT, GATE, FIELDS = "sealed", "view.doubt", "gate", "fields"
+KEPT_BACK, DOUBT = "sharing-status", "view.doubt"
 """
-Rules of `hub.policy.decide` as parked messages name them: which seal, and which field, is not said.
+By what a message is parked that something was said of the child against; the rule itself is not said.
 
 Who works on what is parked must not learn that a child was adopted, or that where a child lives is hidden.
 """
@@ -68,7 +68,7 @@ class Meanwhile:
         self._known_at: float | None = None
         self._guarded: frozenset[Identifier] = frozenset()
         self._limits: dict[tuple[str, str], tuple[Grant, Limits]] = {}
-        self._names: dict[tuple[str, str], Mapping[str, Identifier]] = {}
+        self._names: dict[tuple[str, str], dict[str, Identifier]] = {}
         self._new = False
         self.topics = self._following.topics
 
@@ -79,7 +79,15 @@ class Meanwhile:
             self._new = True
 
     def known(self, at: float) -> None:
-        """Everything that was said before the moment *at* was taken in."""
+        """
+        Everything that was said before the moment *at* was taken in; what is new counts from now on.
+
+        To be called by whoever calls `take`, in the same thread: who asks for a rule does not wait while all that is
+        known is gone through.
+        """
+        if self._new:
+            self._new = False
+            self._guard(self._following.view.named(_keeps_back))
         self._known_at = at
 
     def current(self) -> bool:
@@ -90,15 +98,13 @@ class Meanwhile:
         """
         The rule by which a *letter* that *catalog* grants may not leave in *lane* any more, or None.
 
-        `sealed`: a seal was said of the child; an event that came with the adoption order itself leaves. `view.doubt`:
-        what was said cannot be read. `gate`: processing is restricted, somebody objects, or consent was withdrawn.
-        `fields`: it holds what may not be told any more, such as where a child is whose address became confidential.
-        It is kept back whole, since the partner may have it already, and one id has one content.
+        `view.doubt`: what was said of the child cannot be read. `sharing-status`: a seal was said (an event that came
+        with the adoption order itself leaves); processing is restricted, somebody objects, or consent was withdrawn; or
+        the letter holds what may not be told any more, such as where a child is whose address became confidential. It
+        is kept back whole, since the partner may have it already, and one id has one content.
         """
         with self._lock:
             view, stream = self._following.view, self._streams[lane.stream]
-            if self._new:
-                self._look_again()
             if not self._guarded and not view.unread:
                 return None
             named = seals.identifiers(letter.values, stream)
@@ -112,12 +118,12 @@ class Meanwhile:
             return None
         grant, at = catalog.policies[lane.agency].hears[lane.stream], letter.envelope.time
         if seals.of_released(known, lane.agency, lane.address, at) is not None:
-            return SEALED
+            return KEPT_BACK
         basis = grant.basis.article6
         if gates.meanwhile(grant.gate, known, lane.agency, notice=grant.notice, article6=basis, at=at, now=now):
-            return GATE
+            return KEPT_BACK
         kept = self._limits_of(lane, stream, grant).of_child(known)
-        return FIELDS if any(_is_there(letter.values, path.split(".")) for path in kept) else None
+        return KEPT_BACK if any(_is_there(letter.values, path.split(".")) for path in kept) else None
 
     def _limits_of(self, lane: Lane, stream: Stream, grant: Grant) -> Limits:
         """Worked out once for each grant."""
@@ -128,22 +134,28 @@ class Meanwhile:
             self._limits[place] = (grant, limits)
         return limits
 
-    def _look_again(self) -> None:
-        guarded = self._following.view.named(_keeps_back)
-        if guarded != self._guarded:
+    def _guard(self, guarded: frozenset[Identifier]) -> None:
+        """Of whom something is kept back from now on; only what changed of it is named anew."""
+        more, fewer = guarded - self._guarded, self._guarded - guarded
+        if not more and not fewer:
+            return
+        with self._lock:
+            for (agency, stream), names in self._names.items():
+                for name in self._named(agency, self._streams[stream], fewer):
+                    names.pop(name, None)
+                names.update(self._named(agency, self._streams[stream], more))
             self._guarded = guarded
-            self._names.clear()
-        self._new = False
 
     def _called(self, agency: str, stream: Stream) -> Mapping[str, Identifier]:
         """By the name under which *agency* hears of a child of whom something is kept back, a number of the child's."""
         place = (agency, stream.name)
         if place not in self._names:
-            name = Keyed(self._keys.recipient(agency)[0]).digest
-            self._names[place] = {
-                name(key.encode()): one for one in self._guarded for key in self._keys_of(stream, one)
-            }
+            self._names[place] = self._named(agency, stream, self._guarded)
         return self._names[place]
+
+    def _named(self, agency: str, stream: Stream, of: Iterable[Identifier]) -> dict[str, Identifier]:
+        name = Keyed(self._keys.recipient(agency)[0]).digest
+        return {name(key.encode()): one for one in of for key in self._keys_of(stream, one)}
 
     def _keys_of(self, stream: Stream, identifier: Identifier) -> Iterator[str]:
         """The keys under which events of *stream* lie that name their child by *identifier*."""

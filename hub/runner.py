@@ -24,6 +24,7 @@ __all__ = ["ABREAST", "DELIVERY_SECONDS", "LEASE", "LINGER", "Runner"]
 DELIVERY_SECONDS = 60.0  # a partner that has not answered by then has not answered
 LEASE = timedelta(seconds=DELIVERY_SECONDS * 2)  # when an attempt whose end nobody wrote down is made again
 UNKNOWING_SECONDS = 0.25  # after which to look again where it is not known yet what is said of children
+STALE = timedelta(seconds=30)  # the database was away for so long that whether a message may leave is asked again
 AGAIN_SECONDS = 1.0  # after which to look again where somebody else took what was about to go
 ABREAST = 8  # deliveries of one lane under way at once, each for another child
 
@@ -126,11 +127,15 @@ class Runner:
 
     async def _take_off(self, parcels: Sequence[Parcel], ready: Ready) -> float | None:
         """Note what is about to be tried, and a file's members before the file; then try. Returns as `_start` does."""
-        office, now = self._office, ready.at
+        office, now, asked = self._office, ready.at, self._office.clock()
         fixed = await self._filing.fixed(parcels)
         ids = [one for parcel in fixed for one in parcel.ids]
-        mine = await office.store(lambda: office.ledger.attempt(self._lane, ids, now, now + LEASE))
+        mine = await office.store(lambda: office.ledger.attempt(self._lane, ids, now, office.clock() + LEASE))
         taken = [parcel for parcel in fixed if mine.issuperset(parcel.ids)]
+        if office.clock() - asked > STALE:
+            await self._write([Again(parcel.ids, office.clock(), "store.away") for parcel in taken])
+            self._partner.decline(self._lane)
+            return 0.0
         for parcel in taken:
             self._flying[asyncio.create_task(self._deliver(parcel))] = parcel
         if not taken:

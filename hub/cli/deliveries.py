@@ -123,13 +123,20 @@ def release(message: str, by: str, because: str) -> None:
     First mend what it was parked for, or it is parked again; so is what may not leave by what is said of the child. Who
     decided, when and why is put on record. Refused, with the rule, where the agreement is over, where no policy grants
     the stream any more, or where nothing is left of it.
+
+    One that is parked as `file` waits only for another of its file: all of that file that are parked so go with it, in
+    files of their own.
     """
+    from hub.store.rows import FILE  # noqa: PLC0415
+
     ledger, lane, found, decided = _one(message, by, because)
     now = datetime.now(UTC)
     _may_leave(ledger, lane, found, now)
+    many = ledger.reason(lane.agency, lane.stream, found) == FILE
     if not ledger.release(lane.agency, lane.stream, found, now, by=decided):
         raise HubError(f"{message}: is not parked any more: see `hub deliveries parked`")
-    click.echo(f"released: {found} goes to {lane.agency} again")
+    also = ", with all that were parked for another of its file" if many else ""
+    click.echo(f"released: {found} goes to {lane.agency} again{also}")
 
 
 @deliveries.command("give-up")

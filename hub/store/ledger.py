@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Update, and_, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Update, and_, case, func, or_, select, tuple_, update
 
 from hub.store import insert, reading, writing
 from hub.store.entries import Arrival, Entry, Lane, Outcome, Parked
 from hub.store.oversight import Oversight
 from hub.store.rows import (
     EMPTY,
+    FILE,
     HORIZON,
     WAITING,
     asked,
@@ -158,7 +159,7 @@ class Ledger(Runs, Oversight):
 
         An acknowledgement is a fact and settles a message whatever was thought of it; the other outcomes only
         hold for what still waits. What the road has stays there whatever an earlier attempt made of it, and a file of
-        which one message is parked is parked whole: without it the file would be another under the same id.
+        which one message is parked is parked whole, the others as `file`: it would be another under the same id.
         """
         of_kind: defaultdict[Update, list[dict[str, object]]] = defaultdict(list)
         with writing(self._store) as connection:
@@ -177,8 +178,10 @@ class Ledger(Runs, Oversight):
         its_own = deliveries.c.message_id.in_(ids)
         files = select(deliveries.c.batch).where(rows, its_own, deliveries.c.batch.is_not(None))
         change = update(deliveries).where(rows, or_(its_own, deliveries.c.batch.in_(files)))
-        change = change.where(deliveries.c.state.in_(WAITING))
-        connection.execute(change.values(state="PARKED", ack="", reason=reason[:120]))
+        for_another = and_(its_own, deliveries.c.state == "PARKED", deliveries.c.reason == FILE)
+        change = change.where(or_(deliveries.c.state.in_(WAITING), for_another))
+        which = case((its_own, reason[:120]), else_=FILE)
+        connection.execute(change.values(state="PARKED", ack="", reason=which))
 
     def recover(self, agency: str, streams: Collection[str], now: datetime) -> int:
         """

@@ -14,7 +14,7 @@ from hub.reasons import Reason
 from hub.store import reading, writing
 from hub.store.entries import Entry, Lane, Late
 from hub.store.interventions import Intervention, record
-from hub.store.rows import EMPTY, ENTRY, KEPT_OVER, PATIENCE, WAITING, Rows, is_handed
+from hub.store.rows import EMPTY, ENTRY, FILE, KEPT_OVER, PATIENCE, WAITING, Rows, is_handed
 from hub.store.tables import deliveries, heard, runs
 
 AT_A_TIME = 1000  # rows forgotten in one transaction, so that a large one holds up nobody's writing
@@ -36,7 +36,11 @@ class Oversight(Rows):
     """The ledger as those see it who answer for it."""
 
     def release(self, agency: str, stream: str, message_id: str, now: datetime, *, by: Reason | None = None) -> bool:
-        """Let a parked message go again, outside its batch; False where it is not parked, or nothing is left of it."""
+        """
+        Let a parked message go again, outside its batch; False where it is not parked, or nothing is left of it.
+
+        One that is parked only for another of its file takes along all that are.
+        """
         changed = {"state": "PENDING", "due": now, "batch": None, "ack": ""}
         return self._decide("release", (agency, stream, message_id), now, by, changed, deliveries.c.reason != KEPT_OVER)
 
@@ -66,9 +70,14 @@ class Oversight(Rows):
             true() if may is None else may,
         )
         with writing(self._store) as connection:
-            reason = connection.execute(select(deliveries.c.reason).where(parked)).scalar_one_or_none()
-            if reason is None or not connection.execute(update(deliveries).where(parked).values(**changed)).rowcount:
+            row = connection.execute(select(deliveries.c.reason, deliveries.c.batch).where(parked)).one_or_none()
+            if row is None:
                 return False
+            reason, batch = row
+            if what == "release" and reason == FILE:
+                of_file = (deliveries.c.agency == agency, deliveries.c.stream == stream, deliveries.c.batch == batch)
+                parked = and_(*of_file, deliveries.c.state == "PARKED", deliveries.c.reason == FILE)
+            connection.execute(update(deliveries).where(parked).values(**changed))
             if by is not None:
                 record(connection, Intervention(now, by.by, what, *message, reason, by.because))
             return True

@@ -26,6 +26,8 @@ A MESH message that nobody fetched comes back undelivered after five days, so th
 """
 WAITING = ("PENDING", "ATTEMPT")
 EMPTY = b""
+FILE = "file"
+"""By what a message is parked of whose file another cannot go."""
 KEPT_OVER = "kept.over"
 """The code of what was not delivered as long as the grant lets the hub keep it: parked, with nothing left to send."""
 AT_ONCE = 500  # ids in one statement: SQLite and PostgreSQL take so many parameters and more

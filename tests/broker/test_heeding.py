@@ -109,11 +109,11 @@ def test_a_seal_is_known_soon_after_it_is_said(
         assert not meanwhile.current()
         async with heeding(meanwhile, empty_kafka):
             await until(meanwhile.current, "the first look")
-            assert meanwhile.rule(catalog, lane, letter, NOW) == "sealed"
+            assert meanwhile.rule(catalog, lane, letter, NOW) == "sharing-status"
             await committer.commit([status(catalog, keys, nhs_number=ANNA)])
             await until(lambda: meanwhile.rule(catalog, lane, letter, NOW) is None, "the hold is over")
             await committer.commit([status(catalog, keys, nhs_number=ANNA, restricted=True)])
-            await until(lambda: meanwhile.rule(catalog, lane, letter, NOW) == "sealed", "it is sealed")
+            await until(lambda: meanwhile.rule(catalog, lane, letter, NOW) == "sharing-status", "it is sealed")
 
     asyncio.run(scenario())
     assert "standing" not in readiness.OWN.missing()
@@ -158,5 +158,5 @@ def test_couriers_keep_back_what_was_sealed_before_it_left(
 
     asyncio.run(scenario())
     ids = {number: Envelope.from_headers(one.headers).id for number, one in alerts.items()}
-    assert {entry.message_id: entry.reason for _, entry in ledger.parked(AGENCY)} == {ids[ANNA]: "sealed"}
+    assert {entry.message_id: entry.reason for _, entry in ledger.parked(AGENCY)} == {ids[ANNA]: "sharing-status"}
     assert [one.message_id for one in partner.taken] == [ids[BEN]]

@@ -19,6 +19,7 @@ from hub.catalog import Catalog
 from hub.courier import Couriers
 from hub.doors import Sinks, door_for
 from hub.envelope import Record
+from hub.leave import Meanwhile
 from hub.ops.observing import Observer
 from hub.ops.picture import Delivery, Picture, Trouble
 from hub.settings import Settings
@@ -143,13 +144,14 @@ def test_a_receiver_that_stops_and_comes_back_is_seen_in_time(
 @contextmanager
 def courier(catalog: Catalog, settings: Settings, bootstrap: str) -> Iterator[None]:
     """Couriers as their process makes them, on a thread of their own."""
-    loop, made = asyncio.new_event_loop(), list[Couriers]()
+    loop, made, meanwhile = asyncio.new_event_loop(), list[Couriers](), Meanwhile(catalog, settings.keys())
+    meanwhile.known(time.monotonic())
 
     async def carry() -> None:
         made.append(Couriers(
             catalog=catalog, lane="urgent", keys=settings.keys(), ledger=Ledger(engine(settings.ledger("urgent"))),
-            sink_for=Sinks(settings), inflow_for=lambda group, topics: KafkaInflow(bootstrap, group, topics),
-            door_for=door_for,
+            meanwhile=meanwhile, sink_for=Sinks(settings),
+            inflow_for=lambda group, topics: KafkaInflow(bootstrap, group, topics), door_for=door_for,
         ))  # fmt: skip
         await made[0].run()
 

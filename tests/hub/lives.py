@@ -217,6 +217,7 @@ class World:
     skew: timedelta = timedelta(0)
     said: list[Record] = field(default_factory=list)
     unknown: bool = False
+    said_when_away: Record | None = None
     meanwhile: Meanwhile | None = None
     loop: VirtualLoop = field(default_factory=VirtualLoop)
     looking: Engine | None = None
@@ -232,6 +233,14 @@ class World:
             self.dead = self.crash_at == len(self.steps) - 1
         if self.dead:
             raise Crash(name)
+
+    def goes_away(self, name: str) -> None:
+        """Where something is to be said while the database is away: just before the first attempt, for an hour."""
+        if name == "attempt" and self.said_when_away is not None and self.meanwhile is not None:
+            self.meanwhile.take(self.said_when_away)
+            self.meanwhile.known(0.0)
+            self.away, self.said_when_away = True, None
+            self.loop.call_later(3600, setattr, self, "away", False)
 
     def clock(self) -> datetime:
         """The wall clock of the virtual loop."""
@@ -340,6 +349,7 @@ class Dying(Ledger):
 
         def work(*args: Any, **kwargs: Any) -> Any:
             self.world.step(f"before {name}")
+            self.world.goes_away(name)
             if self.world.away:
                 raise OperationalError("statement", {}, Exception("away"))
             result = found(*args, **kwargs)

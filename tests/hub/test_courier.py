@@ -165,7 +165,7 @@ def test_what_waits_when_a_seal_is_said_of_its_child_does_not_leave(world: World
     world.send(*everything("north", "ab", 2))
     assert live(world, lambda: len(world.attempts) > 4)
     world.behave, world.said = None, [said("a", legal_hold=True)]
-    sealed = {message_id("north", "a", 0): "sealed"}
+    sealed = {message_id("north", "a", 0): "sharing-status"}
     assert live(world, lambda: turns(world.received("north")) == {"b": [0, 1]} and parked(world, "north") == sealed)
     with world.ledger() as ledger:
         assert ledger.release("north", "moves", message_id("north", "a", 0), world.clock())
@@ -184,12 +184,13 @@ def test_a_seal_is_heeded_while_couriers_run(world: World) -> None:
     async def shut(_: Delivery, tries: int) -> str:
         if tries == 2 and world.meanwhile is not None:
             world.meanwhile.take(said("a", restricted=True))
+            world.meanwhile.known(0.0)
         raise TransportError("http.503")
 
     world.behave = shut
     world.send(record("north", "a", 0))
     assert live(world, lambda: bool(parked(world, "north")))
-    assert parked(world, "north") == {message_id("north", "a", 0): "sealed"}
+    assert parked(world, "north") == {message_id("north", "a", 0): "sharing-status"}
     assert len(world.attempts) == 3
 
 
@@ -199,12 +200,12 @@ def test_a_file_that_is_not_begun_goes_without_a_sealed_child(world: World) -> N
     assert live(world, lambda: world.committed["bureau"] == 3)
     world.said, world.skew = [said("b", START + timedelta(days=9), adopted="2025-09-10")], timedelta(days=31)
     assert live(world, settled(world))
-    assert parked(world, "bureau") == {message_id("bureau", "b", 0): "sealed"}
+    assert parked(world, "bureau") == {message_id("bureau", "b", 0): "sharing-status"}
     assert turns(world.received("bureau")) == {"a": [0], "c": [0]}
 
 
 def test_a_file_that_was_begun_is_kept_back_whole_and_the_others_go_in_another(world: World) -> None:
-    """Without the sealed child it would be another file; a person gives that child's up and releases the others."""
+    """Without that child it would be another file; the others say so, and one release sends all of them."""
 
     async def shut(_: Delivery, __: int) -> str:
         raise TransportError("sftp.away")
@@ -214,14 +215,24 @@ def test_a_file_that_was_begun_is_kept_back_whole_and_the_others_go_in_another(w
     assert live(world, lambda: len(world.attempts) > 1)
     world.behave, world.said, before = None, [said("b", legal_hold=True)], len(world.attempts)
     assert live(world, settled(world))
-    assert set(parked(world, "library").values()) == {"sealed"}
-    assert len(parked(world, "library")) == 3
+    codes = {"a": "file", "b": "sharing-status", "c": "file"}
+    assert parked(world, "library") == {message_id("library", one, 0): code for one, code in codes.items()}
     assert len(world.attempts) == before
     with world.ledger() as ledger:
-        assert ledger.give_up("library", "moves", message_id("library", "b", 0), "sealed", world.clock())
-        assert all(ledger.release("library", "moves", one, world.clock()) for one in parked(world, "library"))
+        assert ledger.release("library", "moves", message_id("library", "a", 0), world.clock())
+        assert not ledger.release("library", "moves", message_id("library", "c", 0), world.clock())
     assert live(world, settled(world))
+    assert set(parked(world, "library").values()) == {"sharing-status"}
     assert turns(world.received("library")) == {"a": [0], "c": [0]}
+
+
+def test_what_was_said_while_the_database_was_away_is_asked_before_the_attempt(world: World) -> None:
+    """It may leave, the database is away for an hour, a hold is said; when the database is back it does not leave."""
+    world.send(record("north", "a", 0))
+    world.said_when_away = said("a", legal_hold=True)
+    assert live(world, lambda: bool(parked(world, "north")))
+    assert parked(world, "north") == {message_id("north", "a", 0): "sharing-status"}
+    assert world.attempts == []
 
 
 def test_nothing_leaves_before_it_is_known_what_is_said_of_children(world: World) -> None:

@@ -19,6 +19,7 @@ from tests.hub.cases import LONG_AGO, NOON, answered, case, known, objected, sta
 SIGNED = {"reason": "significant_harm", "author": "duty manager", "recorded_at": datetime(2026, 9, 15, 9, tzinfo=UTC)}
 SOON = NOON + timedelta(seconds=1)
 EARLIER, LATER = datetime(2026, 3, 1, 9, tzinfo=UTC), datetime(2026, 6, 1, 9, tzinfo=UTC)
+TAKEN_IN = datetime(2026, 4, 1, 9, tzinfo=UTC)
 STATUSES = {"given": None, "sought": "sought", "refused": "refused", "withdrawn": "withdrawn",
             "not_sought": "not-sought"}  # fmt: skip
 """Each answer, and the word that shuts the gate."""
@@ -434,26 +435,37 @@ def test_rights_are_asked_before_the_gate_and_restriction_before_objection():
 # --- what is said after an event was released -------------------------------------------------------------------
 
 
-def afterwards(gate, *standings, article6="e", at=EARLIER):
-    """What shuts a gate now for an event that was taken in at that moment, by what is known of the child alone."""
-    shut = gates.meanwhile(
-        gate, known(*standings), "police", notice="MASH", article6=article6, at=at, now=NOON
-    )  # fmt: skip
+def afterwards(gate, *standings, article6="e", said_at=LATER):
+    """What shuts a gate now for an event that was taken in before LATER, by what was said of the child at a moment."""
+    found = known(*standings, at=said_at)
+    shut = gates.meanwhile(gate, found, "police", notice="MASH", article6=article6, at=TAKEN_IN, now=NOON)
     return shut.removeprefix("gate.") if shut else shut
 
 
+@pytest.mark.parametrize("recorded", [EARLIER, LATER, None])
 @pytest.mark.parametrize("status", SHUT)
-def test_an_answer_since_then_shuts_consent_and_one_of_before_was_asked_then(status):
-    """Whatever it was but an agreement; of several the newest counts."""
-    said = standing(answers=[answered(status, LATER)])
-    assert afterwards("consent", said) == f"consent.{STATUSES[status]}"
-    assert afterwards("consent", said, at=LATER) is None
+def test_what_was_answered_since_then_shuts_consent_and_what_was_before_was_asked_then(status, recorded):
+    """Whatever it was but an agreement, whenever it was put on record; of several the newest counts."""
+    refusal = standing(answers=[answered(status, recorded)])
+    assert afterwards("consent", refusal) == f"consent.{STATUSES[status]}"
+    assert afterwards("consent", refusal, said_at=EARLIER) is None
     again = standing(answers=[answered("given", LATER + timedelta(days=1))])
-    assert afterwards("consent", said, again) is None
-    assert afterwards("statute", said) is None
-    assert afterwards("consent", standing(answers=[answered(status, None)])) is None
-    elsewhere = standing(answers=[answered(status, LATER, about="Another")])
+    assert afterwards("consent", refusal, again) is None
+    assert afterwards("statute", refusal) is None
+    elsewhere = standing(answers=[answered(status, recorded, about="Another")])
     assert afterwards("consent", elsewhere) is None
+
+
+def test_consent_that_the_time_has_ended_is_shut_afterwards_whenever_it_was_given():
+    """It lapsed, or the child is 16 by now and a parent answered; while it holds it is open."""
+    until = standing(answers=[answered("given", EARLIER, until=NOON.date() - timedelta(days=1))])
+    of_age = standing(answers=[answered("given", EARLIER)], born=date(2010, 1, 1))
+    young = standing(answers=[answered("given", EARLIER)], born=date(2015, 1, 1))
+    for said_at in (EARLIER, LATER):
+        assert afterwards("consent", until, said_at=said_at) == "consent.lapsed"
+        assert afterwards("consent", of_age, said_at=said_at) == "consent.not-by-young-person"
+        assert afterwards("consent", young, said_at=said_at) is None
+    assert afterwards("consent", standing(answers=[answered("given", EARLIER)])) is None
 
 
 @pytest.mark.parametrize("gate", sorted(gates.GATES))

@@ -97,6 +97,7 @@ def meanwhile(catalog: Catalog, keys: Keys, *said: Record) -> Meanwhile:
     found = Meanwhile(catalog, keys)
     for one in said:
         found.take(one)
+    found.known(0.0)
     return found
 
 
@@ -125,7 +126,7 @@ def test_what_is_said_of_the_child_afterwards_seals_it(out, all_live, keys, now,
     assert numbers
     for kind, value in numbers:
         known = meanwhile(all_live, keys, status(all_live, keys, {kind: value, said: SAID[said]}, later))
-        assert known.rule(all_live, out.lane, out.letter, now) == "sealed"
+        assert known.rule(all_live, out.lane, out.letter, now) == "sharing-status"
 
     another = {"case_id": "ZZ-000001", said: SAID[said]}
     assert (
@@ -177,7 +178,7 @@ def test_numbers_that_are_tied_to_the_childs_seal_it_too(out, all_live, keys, no
     more = {"nhs_number": "9990000018"} if kind == "case_id" else {}  # else both would be said under one key
     tie = status(all_live, keys, {kind: value, **other, **more}, now)
     hold = status(all_live, keys, {**other, "legal_hold": True}, now)
-    assert meanwhile(all_live, keys, tie, hold).rule(all_live, out.lane, out.letter, now) == "sealed"
+    assert meanwhile(all_live, keys, tie, hold).rule(all_live, out.lane, out.letter, now) == "sharing-status"
     assert meanwhile(all_live, keys, hold).rule(all_live, out.lane, out.letter, now) is None
 
 
@@ -194,7 +195,7 @@ def test_somebody_dangerous_is_not_told(out, all_live, keys, now):
     places = {agency, *([f"{agency}/{out.lane.address}"] if out.lane.address else [])}
     for place in places:
         known = meanwhile(all_live, keys, status(all_live, keys, {kind: value, "conflicts": [place]}, now))
-        assert known.rule(all_live, out.lane, out.letter, now) == "sealed"
+        assert known.rule(all_live, out.lane, out.letter, now) == "sharing-status"
     elsewhere = {kind: value, "conflicts": ["another", f"{agency}/another"]}
     assert (
         meanwhile(all_live, keys, status(all_live, keys, elsewhere, now)).rule(all_live, out.lane, out.letter, now)
@@ -210,6 +211,7 @@ def test_what_cannot_be_read_of_the_child_is_a_doubt_until_it_is_said_anew(out, 
         known = meanwhile(all_live, keys, sound._replace(value=b"\x00nothing that is said"))
         assert known.rule(all_live, out.lane, out.letter, now) == "view.doubt"
         known.take(sound)
+        known.known(0.0)
         assert known.rule(all_live, out.lane, out.letter, now) is None
     another = status(all_live, keys, {"case_id": "ZZ-000001"}, now)._replace(value=b"")
     assert meanwhile(all_live, keys, another).rule(all_live, out.lane, out.letter, now) is None
@@ -221,12 +223,13 @@ def test_a_seal_that_is_taken_back_holds_no_longer(out, all_live, keys, now):
     hold = status(all_live, keys, {kind: value, "legal_hold": True}, now)
     known = meanwhile(all_live, keys)
     for record, rule in (
-        (hold, "sealed"),
+        (hold, "sharing-status"),
         (status(all_live, keys, {kind: value}, now), None),
-        (hold, "sealed"),
+        (hold, "sharing-status"),
         (hold._replace(value=None), None),
     ):
         known.take(record)
+        known.known(0.0)
         assert known.rule(all_live, out.lane, out.letter, now) == rule
 
 

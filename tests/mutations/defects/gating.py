@@ -50,7 +50,7 @@ GATED = (
     Defect(
         "a child of unknown age is a small one",
         "hub/gates.py",
-        'return None if unborn else "age-unknown"',
+        'return None if ageless else "age-unknown"',
         "return None",
         RULES,
     ),
@@ -78,7 +78,7 @@ GATED = (
     Defect(
         "consent of tomorrow counts today",
         "hub/gates.py",
-        "if said.recorded_at is not None and said.recorded_at > case.now:",
+        "if said.recorded_at is not None and said.recorded_at > now:",
         "if False:",
         RULES,
     ),
