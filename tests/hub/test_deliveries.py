@@ -84,6 +84,24 @@ def test_a_release_keeps_order_and_is_on_record(ledger: Ledger) -> None:
     assert (again.exit_code, "no parked message" in again.output) == (1, True)
 
 
+def test_what_is_parked_for_another_of_its_file_goes_all_at_once(ledger: Ledger) -> None:
+    """The one that it is parked for stays, under its own code; who decided is on record once."""
+    now, ids = datetime.now(UTC), ("dd44", "dd55", "dd66")
+    ledger.enqueue([Arrival(LANE, one, "t", 0, 0, f"Ffion {one}", b"secret") for one in ids], now)
+    assert ledger.assign_batch(LANE, ids, "another file", Run(4713, now))
+    ledger.settle(LANE, [Parked(("dd55",), "sharing-status")], now)
+    assert {entry.message_id: entry.reason for _, entry in ledger.parked("clinic")} == {
+        "aa11": "http.422", "aa22": "http.422", "dd44": "file", "dd55": "sharing-status", "dd66": "file",
+    }  # fmt: skip
+
+    done = hub("release", "dd66", *WHO)
+
+    assert (done.exit_code, "all that were parked for another of its file" in done.output) == (0, True)
+    assert {entry.message_id for _, entry in ledger.parked("clinic")} == {"aa11", "aa22", "dd55"}
+    assert [one.message_id for one in ledger.due(LANE, datetime.now(UTC), 9)] == ["dd44", "dd66"]
+    assert [(one.what, one.message_id, one.reason) for one in recorded(ledger._store)] == [("release", "dd66", "file")]
+
+
 @pytest.mark.parametrize(("stream", "ended", "rule"), [("moves", True, "expires"), ("stays", False, "hears")])
 def test_a_release_is_refused_where_nothing_may_leave_any_more(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, stream: str, ended: bool, rule: str
