@@ -1,4 +1,4 @@
-"""Meanwhile: what no policy opens, asked in a fixed order of the event and of what is known of the child."""
+"""Seals: what no policy opens, asked in a fixed order of the event and of what is known of the child."""
 
 from __future__ import annotations
 
