@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, Field
 
@@ -113,14 +113,14 @@ def _said(case: Case, notice: str) -> Iterator[_Said]:
     own = pick(case.values, case.stream.consent) if case.stream.consent is not None else None
     if isinstance(own, Mapping) and isinstance(own.get("status"), str):
         yield _Said(own["status"], own.get("given_by"), moment(own.get("recorded_at")), None)
-    yield from _answers(case.known, notice)
+    for standing in case.known.standings:
+        yield from _answers(standing, notice)
 
 
-def _answers(known: Known, notice: str) -> Iterator[_Said]:
-    for standing in known.standings:
-        for one in standing["answers"]:
-            if one["about"] is None or one["about"] == notice:
-                yield _Said(one["status"], one["given_by"], moment(one["recorded_at"]), one["until"])
+def _answers(standing: Mapping[str, Any], notice: str) -> Iterator[_Said]:
+    for one in standing["answers"]:
+        if one["about"] is None or one["about"] == notice:
+            yield _Said(one["status"], one["given_by"], moment(one["recorded_at"]), one["until"])
 
 
 def _weight(said: _Said) -> tuple[bool, datetime, int]:
@@ -131,9 +131,12 @@ def _weight(said: _Said) -> tuple[bool, datetime, int]:
 
 def _born(case: Case) -> date | None:
     """The child's date of birth: what was said of the child, the earliest where several were, else the event's own."""
-    born = [standing["born"] for standing in case.known.standings if standing["born"] is not None]
     own = day(pick(case.values, case.stream.born)) if case.stream.born is not None else None
-    return min(born, default=own)
+    return min(_births(case.known), default=own)
+
+
+def _births(known: Known) -> list[date]:
+    return [standing["born"] for standing in known.standings if standing["born"] is not None]
 
 
 def of_age(born: date, today: date) -> bool:
@@ -255,14 +258,16 @@ def meanwhile(
         return None
     if (shut := _asked_for(known, agency, article6, now)) is not None:
         return f"gate.{shut}"
-    answers = list(_answers(known, notice)) if gate == "consent" else []
-    heaviest = max(map(_weight, answers), default=None)
-    born = min((one["born"] for one in known.standings if one["born"] is not None), default=None)
-    for standing, when in zip(known.standings, known.times, strict=True):
-        for one in _answers(Known((standing,)), notice) if answers else ():
-            word = _shuts(one, now, born, ageless=True) if _weight(one) == heaviest else None
-            if word is not None and (when > at or word in BY_TIME):
-                return f"gate.consent.{word}"
+    if gate != "consent":
+        return None
+    told = zip(known.standings, known.times, strict=True)
+    answers = [(one, when) for standing, when in told for one in _answers(standing, notice)]
+    heaviest = max((_weight(one) for one, _ in answers), default=None)
+    born = min(_births(known), default=None)
+    for one, when in answers:
+        word = _shuts(one, now, born, ageless=True) if _weight(one) == heaviest else None
+        if word is not None and (when > at or word in BY_TIME):
+            return f"gate.consent.{word}"
     return None
 
 

@@ -49,14 +49,15 @@ class Keys:
         under *otherwise*, its own id.
         """
         for key in stream.key:
-            paths = key.split("/")
-            said = [pick(values, path) for path in paths]
+            said = [pick(values, path) for path in key.split("/")]
             if all(said):
-                kind = paths[-1].rpartition(".")[2]
-                return self.pseudonym(
-                    kind if kind in NATIONAL else f"{stream.name}\x00{key}", "\x00".join(map(str, said))
-                )
+                return self.subject_by(stream, key, *map(str, said))
         return digest(self._subject, f"alone\x00{otherwise}")
+
+    def subject_by(self, stream: Stream, key: str, *said: str) -> str:
+        """The Kafka key of an event of which *key*, one of the stream's, is the first present, and says so much."""
+        kind = key.rpartition("/")[2].rpartition(".")[2]
+        return self.pseudonym(kind if kind in NATIONAL else f"{stream.name}\x00{key}", "\x00".join(said))
 
     def pseudonym(self, kind: str, value: str) -> str:
         """The key of one identifier, such as `nhs_number`."""

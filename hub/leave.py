@@ -154,21 +154,24 @@ class Meanwhile:
         return self._names[place]
 
     def _named(self, agency: str, stream: Stream, of: Iterable[Identifier]) -> dict[str, Identifier]:
-        name = Keyed(self._keys.recipient(agency)[0]).digest
+        name = self._naming(agency)
         return {name(key.encode()): one for one in of for key in self._keys_of(stream, one)}
+
+    def _naming(self, agency: str) -> Callable[[bytes], str]:
+        """What makes of a Kafka key of the hub's the name under which *agency* hears of the child."""
+        return Keyed(self._keys.recipient(agency)[0]).digest
 
     def _keys_of(self, stream: Stream, identifier: Identifier) -> Iterator[str]:
         """The keys under which events of *stream* lie that name their child by *identifier*."""
         kind, value = identifier
         for said, path in stream.subject:
             if said == kind and path in stream.key:
-                yield self._keys.subject(stream, _at(path, value), otherwise="")
+                yield self._keys.subject_by(stream, path, value)
 
     def _doubtful(self, agency: str, subject: str, named: Sequence[Identifier]) -> bool:
         """Whether something lies unread under a key by which the agency knows the child, or that is of its numbers."""
         doubtful = self._following.view.doubtful
-        name = Keyed(self._keys.recipient(agency)[0]).digest
-        if subject in {name(key) for key in doubtful}:
+        if subject in set(map(self._naming(agency), doubtful)):
             return True
         own = (self._keys.subject(said, {kind: one}, otherwise="") for said in self._standing for kind, one in named)
         return not doubtful.isdisjoint(key.encode() for key in own)
@@ -193,9 +196,3 @@ def _is_there(values: Any, path: Sequence[str]) -> bool:
     if not path:
         return values is not None
     return isinstance(values, Mapping) and _is_there(values.get(path[0]), path[1:])
-
-
-def _at(path: str, value: str) -> Mapping[str, object]:
-    """Nested values of which only the one at *path* is there."""
-    first, _, rest = path.partition(".")
-    return {first: _at(rest, value) if rest else value}

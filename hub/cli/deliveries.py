@@ -130,12 +130,11 @@ def release(message: str, by: str, because: str) -> None:
     from hub.store.rows import FILE  # noqa: PLC0415
 
     ledger, lane, found, decided = _one(message, by, because)
-    now = datetime.now(UTC)
-    _may_leave(ledger, lane, found, now)
-    many = ledger.reason(lane.agency, lane.stream, found) == FILE
+    now, code = datetime.now(UTC), ledger.reason(lane.agency, lane.stream, found)
+    _may_leave(lane, found, code, now)
     if not ledger.release(lane.agency, lane.stream, found, now, by=decided):
         raise HubError(f"{message}: is not parked any more: see `hub deliveries parked`")
-    also = ", with all that were parked for another of its file" if many else ""
+    also = ", with all that were parked for another of its file" if code == FILE else ""
     click.echo(f"released: {found} goes to {lane.agency} again{also}")
 
 
@@ -196,12 +195,12 @@ def _one(message: str, by: str, because: str) -> tuple[Ledger, Lane, str, Reason
     return *found[0], decided
 
 
-def _may_leave(ledger: Ledger, lane: Lane, message: str, now: datetime) -> None:
-    """Raises HubError with the rule where a message may not leave the hub, or nothing is left of it."""
+def _may_leave(lane: Lane, message: str, code: str | None, now: datetime) -> None:
+    """Raises HubError with the rule where a message, parked by *code*, may not leave, or nothing is left of it."""
     from hub.leave import shut  # noqa: PLC0415
     from hub.store.rows import KEPT_OVER  # noqa: PLC0415
 
-    if ledger.reason(lane.agency, lane.stream, message) == KEPT_OVER:
+    if code == KEPT_OVER:
         mend = "what it said is erased: tell the agency, then `hub deliveries give-up`"
         raise HubError(f"{message}: may not go to {lane.agency} any more (rule {KEPT_OVER}); {mend}")
     if (rule := shut(sound(), lane, now)) is not None:

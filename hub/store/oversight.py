@@ -42,7 +42,8 @@ class Oversight(Rows):
         One that is parked only for another of its file takes along all that are.
         """
         changed = {"state": "PENDING", "due": now, "batch": None, "ack": ""}
-        return self._decide("release", (agency, stream, message_id), now, by, changed, deliveries.c.reason != KEPT_OVER)
+        may = deliveries.c.reason != KEPT_OVER
+        return self._decide("release", (agency, stream, message_id), now, by, changed, may, along=True)
 
     def give_up(
         self, agency: str, stream: str, message_id: str, reason: str, now: datetime, *, by: Reason | None = None
@@ -59,8 +60,14 @@ class Oversight(Rows):
         by: Reason | None,
         changed: Mapping[str, Any],
         may: ColumnElement[bool] | None = None,
+        *,
+        along: bool = False,
     ) -> bool:
-        """Change a parked row that *may* be, and put on record who decided so, in one transaction."""
+        """
+        Change a parked row that *may* be, and put on record who decided so, in one transaction.
+
+        Where it is parked only for another of its file, all that are go *along*.
+        """
         agency, stream, message_id = message
         parked = and_(
             deliveries.c.agency == agency,
@@ -74,7 +81,7 @@ class Oversight(Rows):
             if row is None:
                 return False
             reason, batch = row
-            if what == "release" and reason == FILE:
+            if along and reason == FILE:
                 of_file = (deliveries.c.agency == agency, deliveries.c.stream == stream, deliveries.c.batch == batch)
                 parked = and_(*of_file, deliveries.c.state == "PARKED", deliveries.c.reason == FILE)
             connection.execute(update(deliveries).where(parked).values(**changed))

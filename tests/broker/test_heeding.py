@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,9 +24,9 @@ from hub.store import engine
 from hub.store.entries import Lane
 from hub.store.ledger import Ledger
 from hub.transports.kafka import Committer, Follower
-from hub.wire import record_of
 from tests.broker.test_isolation import NOW, alert, until
 from tests.flow.partners import HttpsPartner
+from tests.hub.cases import status
 
 pytestmark = pytest.mark.broker
 
@@ -57,13 +56,6 @@ def committer(catalog: Catalog, settings: Settings, empty_kafka: str) -> Iterato
     made = Committer(empty_kafka, "tests-heeding")
     yield made
     made.close()
-
-
-def status(catalog: Catalog, keys: Keys, **said: Any) -> Record:
-    """What is said of a child, as it lies on its topic."""
-    (stream,) = catalog.standing
-    values = stream.event.model_validate(said).model_dump()
-    return record_of(catalog, keys, stream, values, digest(b"said", repr(said)), "/tests", datetime.now(UTC))
 
 
 def told(catalog: Catalog, keys: Keys, number: str) -> Record:
@@ -105,14 +97,14 @@ def test_a_seal_is_known_soon_after_it_is_said(
     meanwhile = Meanwhile(catalog, keys)
 
     async def scenario() -> None:
-        await committer.commit([status(catalog, keys, nhs_number=ANNA, legal_hold=True)])
+        await committer.commit([status(catalog, keys, datetime.now(UTC), nhs_number=ANNA, legal_hold=True)])
         assert not meanwhile.current()
         async with heeding(meanwhile, empty_kafka):
             await until(meanwhile.current, "the first look")
             assert meanwhile.rule(catalog, lane, letter, NOW) == "sharing-status"
-            await committer.commit([status(catalog, keys, nhs_number=ANNA)])
+            await committer.commit([status(catalog, keys, datetime.now(UTC), nhs_number=ANNA)])
             await until(lambda: meanwhile.rule(catalog, lane, letter, NOW) is None, "the hold is over")
-            await committer.commit([status(catalog, keys, nhs_number=ANNA, restricted=True)])
+            await committer.commit([status(catalog, keys, datetime.now(UTC), nhs_number=ANNA, restricted=True)])
             await until(lambda: meanwhile.rule(catalog, lane, letter, NOW) == "sharing-status", "it is sealed")
 
     asyncio.run(scenario())
@@ -146,7 +138,9 @@ def test_couriers_keep_back_what_was_sealed_before_it_left(
         return counts["ACKED"] + counts["PARKED"] == len(alerts)
 
     async def scenario() -> None:
-        await committer.commit([status(catalog, keys, nhs_number=ANNA, legal_hold=True), *alerts.values()])
+        await committer.commit(
+            [status(catalog, keys, datetime.now(UTC), nhs_number=ANNA, legal_hold=True), *alerts.values()]
+        )
         running = asyncio.ensure_future(
             serve(only, settings, empty_kafka, lane="urgent", stop=stop, ready=lambda: None)
         )

@@ -11,11 +11,13 @@ from hub.avro import granted_schemas, schema_of
 from hub.case import Case
 from hub.catalog import Catalog
 from hub.envelope import Envelope, Record, traceparent
+from hub.keys import Keys, digest
 from hub.policy import Grant, Policy
 from hub.schema_lock import SchemaLock
 from hub.standing import Standing
 from hub.stream import Stream
 from hub.view import Known
+from hub.wire import record_of
 
 NOON = datetime(2026, 9, 15, 12, tzinfo=UTC)
 """The moment at which cases are decided."""
@@ -88,3 +90,10 @@ def taken_in(
     papers = Envelope("0123456789abcdef" * 2, "/tests", stream.topic, at, traceparent("0123456789abcdef" * 2))
     value = catalog.codec(stream).encode(values) if values_as is None else values_as
     return Record(stream.topic, b"f" * 32, value, papers.headers())
+
+
+def status(catalog: Catalog, keys: Keys, at: datetime, **said: Any) -> Record:
+    """What is *said* of a child, as it lies on its topic since *at*; the rest is not said."""
+    (stream,) = catalog.standing
+    values = stream.event.model_validate(said).model_dump()
+    return record_of(catalog, keys, stream, values, digest(b"said", repr(said)), "/tests", at)

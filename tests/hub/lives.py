@@ -37,8 +37,8 @@ from hub.store.ledger import Ledger
 from hub.stream import Event, Sensitivity, Stream
 from hub.transports import Delivery
 from hub.transports.kafka.reading import Stored
-from hub.wire import record_of
 from schemas.sharing_status import stream as statuses
+from tests.hub.cases import status
 
 START = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 KEYS = Keys(b"a secret for tests, not for use!!")
@@ -159,8 +159,7 @@ def record(agency: str, child: str, turn: int, *, address: str = "", stream: Str
 
 def said(child: str, at: datetime = START, **what: Any) -> Record:
     """What is said of a child, as it lies on its topic."""
-    values = statuses.event.model_validate({"case_id": child, **what}).model_dump()
-    return record_of(CATALOG, KEYS, statuses, values, digest(b"said", child), "/tests", at)
+    return status(CATALOG, KEYS, at, case_id=child, **what)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

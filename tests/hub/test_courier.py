@@ -116,6 +116,11 @@ def test_a_parked_child_delays_only_itself(world: World) -> None:
     assert turns(world.received("north")) == expected()
 
 
+async def shut(_: Delivery, __: int) -> str:
+    """A partner whose door does not open."""
+    raise TransportError("http.503")
+
+
 def parked(world: World, agency: str) -> dict[str, str]:
     """The code of each message of an agency that waits for a person."""
     with world.ledger() as ledger:
@@ -124,10 +129,6 @@ def parked(world: World, agency: str) -> dict[str, str]:
 
 def test_nothing_leaves_after_the_agreements_last_day(world: World) -> None:
     """What waits for a shut door then is parked with the rule, and goes once it is renewed and a person says so."""
-
-    async def shut(_: Delivery, __: int) -> str:
-        raise TransportError("http.503")
-
     world.ends, world.behave = "2025-09-01", shut  # the day on which the world begins
     world.send(*everything("north", "ab", 1))
     assert live(world, lambda: len(world.attempts) > 4)
@@ -157,10 +158,6 @@ def test_no_file_is_made_up_after_the_agreements_last_day(world: World) -> None:
 
 def test_what_waits_when_a_seal_is_said_of_its_child_does_not_leave(world: World) -> None:
     """It is parked with the rule, others' go; where the seal is taken back and a person says so, it goes in order."""
-
-    async def shut(_: Delivery, __: int) -> str:
-        raise TransportError("http.503")
-
     world.behave = shut
     world.send(*everything("north", "ab", 2))
     assert live(world, lambda: len(world.attempts) > 4)
@@ -206,10 +203,6 @@ def test_a_file_that_is_not_begun_goes_without_a_sealed_child(world: World) -> N
 
 def test_a_file_that_was_begun_is_kept_back_whole_and_the_others_go_in_another(world: World) -> None:
     """Without that child it would be another file; the others say so, and one release sends all of them."""
-
-    async def shut(_: Delivery, __: int) -> str:
-        raise TransportError("sftp.away")
-
     world.behave = shut
     world.send(*everything("library", "abc", 1))
     assert live(world, lambda: len(world.attempts) > 1)

@@ -20,8 +20,8 @@ from hub.seals import identifiers
 from hub.store.entries import Lane
 from hub.view import Identifier
 from hub.wire import record_of
-from schemas.sharing_status import stream as statuses
 from tests.contract.examples import Case, cases
+from tests.hub.cases import status
 
 HEARD = [
     case for case in cases("heard")
@@ -58,7 +58,7 @@ def released(catalog: Catalog, keys: Keys, desks: Desks, case: Case, at: datetim
     event = stream.event.model_validate_json(case.file("event.json").read_bytes()).model_dump()
     record = record_of(catalog, keys, stream, event, digest(b"leave", str(case)), "/tests", at)
     known = json.loads(case.file("standing.json").read_bytes()) if case.file("standing.json").exists() else {}
-    before = [status(catalog, keys, known, at - timedelta(days=1))] if known else []
+    before = [status(catalog, keys, at - timedelta(days=1), **known)] if known else []
     sent = relayed(desks[stream.name], catalog, case.agency, record, *before)
     assert sent is not None
     letter = open_letter(catalog, sent.value or b"", sent.headers, (sent.key or b"").decode())
@@ -84,12 +84,6 @@ def relayed(desk: Desk, catalog: Catalog, agency: str, record: Record, *said: Re
 def nested(path: str, value: str) -> dict[str, Any]:
     first, _, rest = path.partition(".")
     return {first: nested(rest, value) if rest else value}
-
-
-def status(catalog: Catalog, keys: Keys, values: Mapping[str, Any], at: datetime) -> Record:
-    """What was said of a child, as it lies on its topic."""
-    said = statuses.event.model_validate(values).model_dump()
-    return record_of(catalog, keys, statuses, said, digest(b"said", json.dumps(values)), "/tests", at)
 
 
 def meanwhile(catalog: Catalog, keys: Keys, *said: Record) -> Meanwhile:
@@ -125,12 +119,12 @@ def test_what_is_said_of_the_child_afterwards_seals_it(out, all_live, keys, now,
     numbers, later = findable(all_live, out), now + timedelta(hours=1)
     assert numbers
     for kind, value in numbers:
-        known = meanwhile(all_live, keys, status(all_live, keys, {kind: value, said: SAID[said]}, later))
+        known = meanwhile(all_live, keys, status(all_live, keys, later, **{kind: value, said: SAID[said]}))
         assert known.rule(all_live, out.lane, out.letter, now) == "sharing-status"
 
     another = {"case_id": "ZZ-000001", said: SAID[said]}
     assert (
-        meanwhile(all_live, keys, status(all_live, keys, another, later)).rule(all_live, out.lane, out.letter, now)
+        meanwhile(all_live, keys, status(all_live, keys, later, **another)).rule(all_live, out.lane, out.letter, now)
         is None
     )
 
@@ -158,8 +152,8 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
 def test_what_the_relay_would_not_send_again_as_it_is_does_not_leave(out, all_live, keys, desks, now, word):
     """And what it would send to the byte does: the same event, decided anew by what is known by then."""
     said = json.loads(json.dumps(WORDS[word]).replace("AGENCY", out.lane.agency))
-    after = status(all_live, keys, {**out.known, **dict(findable(all_live, out)), **said}, now + timedelta(hours=1))
-    known = [status(all_live, keys, out.known, now - timedelta(days=1))] if out.known else []
+    after = status(all_live, keys, now + timedelta(hours=1), **{**out.known, **dict(findable(all_live, out)), **said})
+    known = [status(all_live, keys, now - timedelta(days=1), **out.known)] if out.known else []
     desk, agency = desks[out.lane.stream], out.lane.agency
     sent = relayed(desk, all_live, agency, out.before, *known)
     again = relayed(desk, all_live, agency, out.before, *known, after)
@@ -176,8 +170,8 @@ def test_numbers_that_are_tied_to_the_childs_seal_it_too(out, all_live, keys, no
     kind, value = findable(all_live, out)[0]
     other = {"case_id": "ZZ-000001"} if kind == "upn" else {"upn": "Q866400121012"}
     more = {"nhs_number": "9990000018"} if kind == "case_id" else {}  # else both would be said under one key
-    tie = status(all_live, keys, {kind: value, **other, **more}, now)
-    hold = status(all_live, keys, {**other, "legal_hold": True}, now)
+    tie = status(all_live, keys, now, **{kind: value, **other, **more})
+    hold = status(all_live, keys, now, **{**other, "legal_hold": True})
     assert meanwhile(all_live, keys, tie, hold).rule(all_live, out.lane, out.letter, now) == "sharing-status"
     assert meanwhile(all_live, keys, hold).rule(all_live, out.lane, out.letter, now) is None
 
@@ -185,7 +179,7 @@ def test_numbers_that_are_tied_to_the_childs_seal_it_too(out, all_live, keys, no
 def test_what_came_with_the_order_itself_leaves(out, all_live, keys, now):
     """It is what the order says to those who are to know."""
     kind, value = findable(all_live, out)[0]
-    order = status(all_live, keys, {kind: value, "adopted": ORDER}, now)
+    order = status(all_live, keys, now, **{kind: value, "adopted": ORDER})
     assert meanwhile(all_live, keys, order).rule(all_live, out.lane, out.letter, now) is None
 
 
@@ -194,11 +188,11 @@ def test_somebody_dangerous_is_not_told(out, all_live, keys, now):
     (kind, value), agency = findable(all_live, out)[0], out.lane.agency
     places = {agency, *([f"{agency}/{out.lane.address}"] if out.lane.address else [])}
     for place in places:
-        known = meanwhile(all_live, keys, status(all_live, keys, {kind: value, "conflicts": [place]}, now))
+        known = meanwhile(all_live, keys, status(all_live, keys, now, **{kind: value, "conflicts": [place]}))
         assert known.rule(all_live, out.lane, out.letter, now) == "sharing-status"
     elsewhere = {kind: value, "conflicts": ["another", f"{agency}/another"]}
     assert (
-        meanwhile(all_live, keys, status(all_live, keys, elsewhere, now)).rule(all_live, out.lane, out.letter, now)
+        meanwhile(all_live, keys, status(all_live, keys, now, **elsewhere)).rule(all_live, out.lane, out.letter, now)
         is None
     )
 
@@ -207,24 +201,24 @@ def test_what_cannot_be_read_of_the_child_is_a_doubt_until_it_is_said_anew(out, 
     """By a number that the hub keeps everything under, or that the agency hears; of another child's it is none."""
     heard = identifiers(out.letter.values, all_live.streams[out.lane.stream])
     for kind, value in [one for one in findable(all_live, out) if one in heard or one[0] in NATIONAL]:
-        sound = status(all_live, keys, {kind: value, "restricted": False}, now)
+        sound = status(all_live, keys, now, **{kind: value, "restricted": False})
         known = meanwhile(all_live, keys, sound._replace(value=b"\x00nothing that is said"))
         assert known.rule(all_live, out.lane, out.letter, now) == "view.doubt"
         known.take(sound)
         known.known(0.0)
         assert known.rule(all_live, out.lane, out.letter, now) is None
-    another = status(all_live, keys, {"case_id": "ZZ-000001"}, now)._replace(value=b"")
+    another = status(all_live, keys, now, case_id="ZZ-000001")._replace(value=b"")
     assert meanwhile(all_live, keys, another).rule(all_live, out.lane, out.letter, now) is None
 
 
 def test_a_seal_that_is_taken_back_holds_no_longer(out, all_live, keys, now):
     """Said anew without it, or forgotten; and one that is said after others were asked for is found."""
     kind, value = findable(all_live, out)[0]
-    hold = status(all_live, keys, {kind: value, "legal_hold": True}, now)
+    hold = status(all_live, keys, now, **{kind: value, "legal_hold": True})
     known = meanwhile(all_live, keys)
     for record, rule in (
         (hold, "sharing-status"),
-        (status(all_live, keys, {kind: value}, now), None),
+        (status(all_live, keys, now, **{kind: value}), None),
         (hold, "sharing-status"),
         (hold._replace(value=None), None),
     ):

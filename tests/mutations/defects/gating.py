@@ -8,8 +8,8 @@ GATED = (
     Defect(
         "consent withdrawn after the event is not heard of",
         "hub/gates.py",
-        '    for standing in known.standings:\n        for one in standing["answers"]:',
-        '    for standing in ():\n        for one in standing["answers"]:',
+        '    for one in standing["answers"]:',
+        "    for one in ():",
         (*RULES, EXAMPLES),
     ),
     Defect("the oldest answer counts", "hub/gates.py", "max(map(_weight, said))", "min(map(_weight, said))", RULES),
@@ -57,8 +57,8 @@ GATED = (
     Defect(
         "the event's date of birth goes before the one that is known",
         "hub/gates.py",
-        "return min(born, default=own)",
-        "return own or min(born, default=None)",
+        "return min(_births(case.known), default=own)",
+        "return own or min(_births(case.known), default=None)",
         RULES,
     ),
     Defect(
